@@ -1,0 +1,200 @@
+package proton
+
+import "time"
+
+// Goal is what a deployment is to achieve.
+type Goal string
+
+const (
+	GoalApply   Goal = "APPLY"
+	GoalDestroy Goal = "DESTROY"
+)
+
+// TargetType is what a deployment deploys, as the API names it.
+type TargetType string
+
+const (
+	TargetEnvironment     TargetType = "ENVIRONMENT"
+	TargetServiceInstance TargetType = "SERVICE_INSTANCE"
+	TargetPipeline        TargetType = "SERVICE_PIPELINE"
+	TargetComponent       TargetType = "COMPONENT"
+)
+
+// State is a version and spec of a target: what a deployment started from, or
+// what it makes.
+type State struct {
+	TemplateName string  `json:"templateName,omitempty"`
+	Version      Version `json:"version,omitzero"`
+	Spec         string  `json:"spec,omitempty"`
+	// The deployments whose outputs were inputs of this one; instances only.
+	EnvironmentDeploymentID string   `json:"environmentDeploymentId,omitempty"`
+	PipelineDeploymentID    string   `json:"pipelineDeploymentId,omitempty"`
+	ComponentDeploymentIDs  []string `json:"componentDeploymentIds,omitempty"`
+}
+
+// Output is one value that a deployment offers to what is built on it.
+type Output struct {
+	Key       string `json:"key"`
+	Value     string `json:"value"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+}
+
+// ProvisionedResource is one entry of the provisioned resources lists.
+type ProvisionedResource struct {
+	Name       string `json:"name"`
+	Identifier string `json:"identifier"`
+	Engine     string `json:"engine"`
+}
+
+// Report is what NotifyResourceDeploymentStatusChange told about a running
+// deployment. Outputs of a later call replace those of an earlier one as a set.
+type Report struct {
+	Status     string   `json:"status,omitempty"`
+	Message    string   `json:"message,omitempty"`
+	HasOutputs bool     `json:"hasOutputs,omitempty"`
+	Outputs    []Output `json:"outputs,omitempty"`
+}
+
+// Deployment is one attempt to make a target real or to remove it, and its
+// record afterwards.
+type Deployment struct {
+	Scope
+	ID              string // UUID
+	RunID           string // UUID; the idempotency key towards engines
+	TargetType      TargetType
+	EnvironmentName string // of environments, instances and components
+	ServiceName     string // of instances and pipelines
+	InstanceName    string
+	ComponentName   string
+	Goal            Goal
+	Status          DeploymentStatus
+	StatusMessage   string
+	CreatedAt       time.Time
+	LastModifiedAt  time.Time
+	CompletedAt     time.Time
+	TargetCreatedAt time.Time
+	Initial         State // zero for a first deployment
+	Target          State // of a delete: what is being removed
+	// The target's last deployments when this one was made.
+	PrecedingAttemptedID string
+	PrecedingSucceededID string
+
+	// Ready is false while the deployment waits for others to end first (a
+	// new service's pipeline for its instances).
+	Ready bool
+	// Begun is set once a driver may have touched the world.
+	Begun bool
+	// Inputs are the facts rendered from, taken when work starts.
+	Inputs     *Inputs
+	Report     Report
+	Outputs    []Output
+	Resources  []ProvisionedResource
+	Attempt    int64 // the fence: rises at each claim
+	LeaseOwner string
+	LeaseUntil time.Time // zero while nobody works on it
+	Checkpoint string
+	Failures   int64 // steps that could not be taken, in a row
+}
+
+func (d Deployment) ARN() ARN { return d.DeploymentARN(d.ID) }
+
+// TargetARN is the resource that is deployed.
+func (d Deployment) TargetARN() ARN {
+	switch d.TargetType {
+	case TargetEnvironment:
+		return d.EnvironmentARN(d.EnvironmentName)
+	case TargetServiceInstance:
+		return d.ServiceInstanceARN(d.ServiceName, d.InstanceName)
+	case TargetPipeline:
+		return d.PipelineARN(d.ServiceName)
+	}
+	return d.ComponentARN(d.ComponentName)
+}
+
+// StackName is the stable name of the target's infrastructure.
+func (d Deployment) StackName() string {
+	switch d.TargetType {
+	case TargetEnvironment:
+		return StackName(d.EnvironmentName)
+	case TargetServiceInstance:
+		return StackName(d.ServiceName, d.InstanceName)
+	case TargetPipeline:
+		return StackName(d.ServiceName)
+	}
+	return StackName(d.EnvironmentName, d.ComponentName)
+}
+
+// Outcome is how an engine's run ended.
+type Outcome struct {
+	Failure   string // why; empty on success
+	Cancelled bool
+	Outputs   []Output
+	Resources []ProvisionedResource
+}
+
+// End is the deployment once its run has ended. A cancelled or failed
+// deployment leaves no outputs: those of the last good one stay in force.
+func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
+	event := DeploymentSucceeded
+	switch {
+	case d.Goal == GoalDestroy && o.Failure != "":
+		event = DeleteHasFailed
+	case d.Goal == GoalDestroy:
+		event = DeleteSucceeded
+	case o.Cancelled:
+		event = DeploymentCancelled
+	case o.Failure != "":
+		event = DeploymentFailed
+	}
+	next, err := d.Status.On(event)
+	if err != nil {
+		return d, err
+	}
+	d.Status, d.StatusMessage = next, o.Failure
+	if o.Cancelled {
+		d.StatusMessage = "User initiated cancellation."
+	}
+	d.LastModifiedAt, d.CompletedAt = now, now
+	d.LeaseOwner, d.LeaseUntil, d.Checkpoint = "", time.Time{}, ""
+	if next == Succeeded {
+		d.Outputs, d.Resources = o.Outputs, o.Resources
+	}
+	return d, nil
+}
+
+// Inputs are the facts a deployment renders from. They are recorded when its
+// work starts, so that a repeat after a crash renders the same files, and a
+// later delete the files that were deployed.
+type Inputs struct {
+	BundleDigest string            `json:"bundle"`
+	Environment  *EnvironmentFacts `json:"environment,omitempty"`
+	Service      *ServiceFacts     `json:"service,omitempty"`
+	Instances    []InstanceFacts   `json:"instances,omitempty"` // of a pipeline: every instance; of an instance: itself
+	Spec         string            `json:"spec"`
+}
+
+// EnvironmentFacts are what others see of an environment.
+type EnvironmentFacts struct {
+	Name         string   `json:"name"`
+	AccountID    string   `json:"accountId"`
+	DeploymentID string   `json:"deploymentId,omitempty"`
+	Outputs      []Output `json:"outputs,omitempty"`
+}
+
+// ServiceFacts are what rendering sees of a service.
+type ServiceFacts struct {
+	Name                    string `json:"name"`
+	RepositoryConnectionARN string `json:"repositoryConnectionArn"`
+	RepositoryID            string `json:"repositoryId"`
+	BranchName              string `json:"branchName"`
+}
+
+// InstanceFacts are what rendering sees of a service instance. Its inputs
+// come of Spec and the bundle.
+type InstanceFacts struct {
+	Name         string           `json:"name"`
+	BundleDigest string           `json:"bundle"`
+	Spec         string           `json:"spec"`
+	Environment  EnvironmentFacts `json:"environment"`
+	Outputs      []Output         `json:"outputs,omitempty"`
+}
