@@ -148,7 +148,9 @@ func (q *Queue) Insert(ctx context.Context, tx *sql.Tx, jobs ...Job) error {
 		return fmt.Errorf("insert jobs: %w", err)
 	}
 	for _, p := range params {
-		q.hub.wakeAt(p.InsertOpts.ScheduledAt)
+		if at := p.InsertOpts.ScheduledAt; time.Until(at) > 0 {
+			q.hub.wakeAt(at)
+		}
 	}
 	return nil
 }

@@ -29,11 +29,14 @@ func (h *hub) wake() {
 	}
 }
 
-// wakeAt wakes at t, unless t is past or so far away that a poll is soon
-// enough.
+// wakeAt wakes at t, at once if t is past, not at all if t is so far away that
+// a poll is soon enough.
 func (h *hub) wakeAt(t time.Time) {
 	// River keeps milliseconds: a job rounded up must not be missed.
-	if d := time.Until(t) + time.Millisecond; d > time.Millisecond && d < 2*schedulerInterval {
+	switch d := time.Until(t) + time.Millisecond; {
+	case d <= 0:
+		h.wake()
+	case d < 2*schedulerInterval:
 		time.AfterFunc(d, h.wake)
 	}
 }
