@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// inherited are the only variables that a tool gets from the server's own
+// environment. Everything else there may be secret.
+var inherited = []string{"PATH", "LANG", "LC_ALL", "TZ"}
+
+// Environment returns the variables a tool starts with: PATH, language and
+// time zone of environ (the server's, in the form of os.Environ), and HOME and
+// TMPDIR in folders of its own.
+func Environment(environ []string, home, tmp string) map[string]string {
+	env := map[string]string{"HOME": home, "TMPDIR": tmp, "LANG": "C.UTF-8"}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if slices.Contains(inherited, name) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// Environ returns env in the form that starting a process takes, sorted.
+func Environ(env map[string]string) []string {
+	out := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		out = append(out, name+"="+env[name])
+	}
+	return out
+}
