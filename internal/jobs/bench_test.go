@@ -41,6 +41,30 @@ func BenchmarkInsertAndComplete(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
 }
 
+// BenchmarkDrain works off jobs that are already queued.
+func BenchmarkDrain(b *testing.B) {
+	bb := newBench(b)
+	if _, err := bb.db.Exec(`CREATE TABLE effect (key TEXT, generation INTEGER, PRIMARY KEY (key, generation)) STRICT`); err != nil {
+		b.Fatal(err)
+	}
+	var all []Job
+	for i := range b.N {
+		all = append(all, deploy(fmt.Sprint(i), 1))
+	}
+	bb.insert(all...)
+	var runs atomic.Int64
+	b.ResetTimer()
+	bb.start(Config{}, func(ctx context.Context, j Job) (Next, error) {
+		err := record(ctx, bb.db, j)
+		runs.Add(1)
+		return Done(), err
+	})
+	for runs.Load() < int64(b.N) {
+		time.Sleep(time.Millisecond)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+}
+
 // BenchmarkWakeLatency measures commit to handler start, one job at a time.
 func BenchmarkWakeLatency(b *testing.B) {
 	bb := newBench(b)

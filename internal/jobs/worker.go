@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 
 const (
 	// fetchCooldown is the least time between two fetches of one kind.
-	fetchCooldown = 5 * time.Millisecond
+	fetchCooldown = 20 * time.Millisecond
 	// retention is how long finished jobs stay, for a look when something
 	// went wrong; it keeps the table small.
 	retention = time.Minute
