@@ -178,3 +178,12 @@ func StackName(names ...string) string {
 	}
 	return b.String() + "cloudformation"
 }
+
+// AccountSettings are what an account's pipelines are provisioned with.
+type AccountSettings struct {
+	Scope
+	PipelineServiceRoleARN   string
+	PipelineCodebuildRoleARN string
+	PipelineRepository       *ProvisioningRepository
+	Revision                 int64
+}

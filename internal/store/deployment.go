@@ -1,0 +1,295 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/proton"
+)
+
+var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column {
+	return []column{
+		{"id", &d.ID}, {"account", &d.Account}, {"region", &d.Region}, {"run_id", &d.RunID},
+		{"target_type", &d.TargetType}, {"environment_name", &d.EnvironmentName}, {"service_name", &d.ServiceName},
+		{"instance_name", &d.InstanceName}, {"component_name", &d.ComponentName}, {"goal", &d.Goal},
+		{"status", &d.Status}, {"status_message", &d.StatusMessage},
+		{"created_at", (*instant)(&d.CreatedAt)}, {"last_modified_at", (*instant)(&d.LastModifiedAt)},
+		{"completed_at", (*instant)(&d.CompletedAt)}, {"target_created_at", (*instant)(&d.TargetCreatedAt)},
+		{"initial_json", document{&d.Initial}}, {"target_json", document{&d.Target}},
+		{"preceding_attempted", &d.PrecedingAttemptedID}, {"preceding_succeeded", &d.PrecedingSucceededID},
+		{"ready", (*flag)(&d.Ready)}, {"begun", (*flag)(&d.Begun)}, {"inputs_json", document{&d.Inputs}},
+		{"report_json", document{&d.Report}}, {"outputs_json", document{&d.Outputs}}, {"resources_json", document{&d.Resources}},
+		{"attempt", &d.Attempt}, {"lease_owner", &d.LeaseOwner}, {"lease_until", (*instant)(&d.LeaseUntil)},
+		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
+	}
+}, nil)
+
+func work(d proton.Deployment) jobs.Job {
+	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt}
+}
+
+// InsertDeployments adds deployments and queues those that are ready and not
+// already ended.
+func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) error {
+	var queue []jobs.Job
+	for _, d := range ds {
+		if err := deployments.add(ctx, tx, d); err != nil {
+			return err
+		}
+		if d.Ready && d.Status.Running() {
+			queue = append(queue, work(d))
+		}
+	}
+	return tx.Enqueue(ctx, queue...)
+}
+
+// Deployment reads a deployment of a scope. NotFound without it.
+func (tx *Tx) Deployment(ctx context.Context, s proton.Scope, id string) (proton.Deployment, error) {
+	d, ok, err := deployments.get(ctx, tx, id)
+	if err == nil && (!ok || d.Scope != s) {
+		err = proton.NoDeployment(id)
+	}
+	return d, err
+}
+
+// DeploymentByID reads a deployment of any scope; ok is false without it.
+func (tx *Tx) DeploymentByID(ctx context.Context, id string) (proton.Deployment, bool, error) {
+	return deployments.get(ctx, tx, id)
+}
+
+// SaveDeployment writes a deployment back that nobody works on.
+func (tx *Tx) SaveDeployment(ctx context.Context, d proton.Deployment) error {
+	return deployments.save(ctx, tx, d)
+}
+
+// ReleaseDeployment makes a waiting deployment ready and queues it. One that
+// is ready already is left alone.
+func (tx *Tx) ReleaseDeployment(ctx context.Context, id string) error {
+	d, ok, err := deployments.get(ctx, tx, id)
+	if err != nil || !ok || d.Ready {
+		return err
+	}
+	d.Ready = true
+	if err := deployments.save(ctx, tx, d); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, work(d))
+}
+
+// DeleteDeployment removes a deployment's record and log.
+func (tx *Tx) DeleteDeployment(ctx context.Context, id string) error {
+	if _, err := tx.exec(ctx, "DELETE FROM deployment_logs WHERE deployment_id = ?", id); err != nil {
+		return err
+	}
+	return deployments.delete(ctx, tx, id)
+}
+
+// DeploymentFilter selects deployments; empty fields do not restrict.
+type DeploymentFilter struct {
+	Environment string // the environment's own, and those of what lives in it
+	Service     string
+	Instance    string
+	Component   string
+}
+
+// DeploymentPosition is where a page of deployments ended.
+type DeploymentPosition struct {
+	CreatedAt time.Time
+	ID        string
+}
+
+// Deployments lists deployments, newest first, from behind a position.
+func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilter, after *DeploymentPosition, limit int) ([]proton.Deployment, error) {
+	w := &where{}
+	w.and("account = ?", s.Account)
+	w.and("region = ?", s.Region)
+	for _, c := range []struct{ column, value string }{
+		{"environment_name", f.Environment}, {"service_name", f.Service},
+		{"instance_name", f.Instance}, {"component_name", f.Component},
+	} {
+		if c.value != "" {
+			w.and(c.column+" = ?", c.value)
+		}
+	}
+	if after != nil {
+		w.and("(created_at, id) < (?, ?)", micros(after.CreatedAt), after.ID)
+	}
+	return deployments.list(ctx, tx, w.clause()+" ORDER BY created_at DESC, id DESC LIMIT ?", append(w.args, limit)...)
+}
+
+// ClaimDeployment takes a queued deployment for owner until an instant, and
+// raises its attempt: whoever held it before can write no more. ok is false if
+// attempt is superseded, someone holds it, or there is nothing left to do.
+func (tx *Tx) ClaimDeployment(ctx context.Context, id string, attempt int64, owner string, now, until time.Time) (proton.Deployment, bool, error) {
+	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = ?, lease_until = ?
+		WHERE id = ? AND attempt = ? AND completed_at = 0 AND ready = 1 AND (lease_owner = '' OR lease_until < ?)`,
+		owner, micros(until), id, attempt, micros(now))
+	if err != nil || n == 0 {
+		return proton.Deployment{}, false, err
+	}
+	return deployments.get(ctx, tx, id)
+}
+
+// HeldDeployment reads a deployment for the worker that claimed an attempt.
+// jobs.ErrLost if that has been superseded.
+func (tx *Tx) HeldDeployment(ctx context.Context, id string, attempt int64) (proton.Deployment, error) {
+	d, ok, err := deployments.one(ctx, tx, "WHERE id = ? AND attempt = ?", id, attempt)
+	if err == nil && !ok {
+		err = jobs.ErrLost
+	}
+	return d, err
+}
+
+// SaveHeldDeployment writes a deployment back for the worker that holds its
+// attempt. jobs.ErrLost if that has been superseded.
+func (tx *Tx) SaveHeldDeployment(ctx context.Context, d proton.Deployment) error {
+	values := deployments.values(&d)
+	args := append(append([]any{}, values[1:]...), d.ID, d.Attempt)
+	n, err := tx.execCount(ctx, deployments.update+" AND attempt = ?", args...)
+	if err == nil && n == 0 {
+		err = jobs.ErrLost
+	}
+	return err
+}
+
+// RequeueHeldDeployment gives up the hold on a deployment and queues it anew,
+// to be carried on at an instant.
+func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at time.Time) error {
+	d.LeaseOwner, d.LeaseUntil = "", time.Time{}
+	if err := tx.SaveHeldDeployment(ctx, d); err != nil {
+		return err
+	}
+	job := work(d)
+	job.RunAt = at
+	return tx.Enqueue(ctx, job)
+}
+
+// Heartbeat prolongs a lease and answers the deployment's status, which tells
+// a cancel request. jobs.ErrLost if the attempt has been superseded.
+func (s *Store) Heartbeat(ctx context.Context, id string, attempt int64, until time.Time) (proton.DeploymentStatus, error) {
+	var status proton.DeploymentStatus
+	err := s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.execCount(ctx, "UPDATE deployments SET lease_until = ? WHERE id = ? AND attempt = ? AND completed_at = 0",
+			micros(until), id, attempt)
+		if err == nil && n == 0 {
+			err = jobs.ErrLost
+		}
+		if err != nil {
+			return err
+		}
+		return tx.queryRow(ctx, "SELECT status FROM deployments WHERE id = ?", []any{id}, []any{&status})
+	})
+	return status, err
+}
+
+// RequeueExpired queues every deployment whose lease has run out; it answers
+// how many there were.
+func (s *Store) RequeueExpired(ctx context.Context, now time.Time) (int, error) {
+	expired, err := s.anyExpired(ctx, now)
+	if err != nil || !expired {
+		return 0, err // the usual case costs no write
+	}
+	return s.requeue(ctx, "lease_until > 0 AND lease_until < ? AND completed_at = 0 AND ready = 1", micros(now))
+}
+
+func (s *Store) anyExpired(ctx context.Context, now time.Time) (bool, error) {
+	var n int
+	err := s.View(ctx, func(tx *Tx) (err error) {
+		n, err = tx.count(ctx, "deployments WHERE lease_until > 0 AND lease_until < ? AND completed_at = 0", micros(now))
+		return err
+	})
+	return n > 0, err
+}
+
+// RequeueAll queues everything unfinished, at the start of a server that has
+// the database to itself: nobody else can be working on it.
+func (s *Store) RequeueAll(ctx context.Context) (int, error) {
+	n, err := s.requeue(ctx, "completed_at = 0 AND ready = 1")
+	if err != nil {
+		return n, err
+	}
+	err = s.Update(ctx, func(tx *Tx) error {
+		registrations, err := tx.RequeueRegistrations(ctx)
+		n += registrations
+		return err
+	})
+	return n, err
+}
+
+// requeue raises the attempt of the selected deployments, so that jobs of the
+// past find nothing to do, and queues them.
+func (s *Store) requeue(ctx context.Context, condition string, args ...any) (int, error) {
+	var queue []jobs.Job
+	err := s.Update(ctx, func(tx *Tx) error {
+		rows, err := tx.query(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = '', lease_until = 0
+			WHERE `+condition+` RETURNING id, attempt`, args...)
+		if err != nil {
+			return fmt.Errorf("requeue: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			job := jobs.Job{Kind: jobs.Deploy}
+			if err := rows.Scan(&job.Key, &job.Generation); err != nil {
+				return err
+			}
+			queue = append(queue, job)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		rows.Close()
+		return tx.Enqueue(ctx, queue...)
+	})
+	return len(queue), err
+}
+
+// LogEvent is one line of a deployment's log.
+type LogEvent struct {
+	Sequence int64
+	At       time.Time
+	Message  string
+}
+
+// AppendLog adds lines to a deployment's log for the worker that holds an
+// attempt. jobs.ErrLost if that has been superseded.
+func (s *Store) AppendLog(ctx context.Context, id string, attempt int64, events []LogEvent) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		if held, err := tx.count(ctx, "deployments WHERE id = ? AND attempt = ?", id, attempt); err != nil || held == 0 {
+			if err == nil {
+				err = jobs.ErrLost
+			}
+			return err
+		}
+		var last int64
+		err := tx.queryRow(ctx, "SELECT COALESCE(MAX(sequence), 0) FROM deployment_logs WHERE deployment_id = ?", []any{id}, []any{&last})
+		for n, e := range events {
+			if err != nil {
+				return err
+			}
+			_, err = tx.exec(ctx, "INSERT INTO deployment_logs (deployment_id, sequence, at, message) VALUES (?, ?, ?, ?)",
+				id, last+int64(n)+1, micros(e.At), e.Message)
+		}
+		return err
+	})
+}
+
+// Log reads a deployment's log from behind a sequence number.
+func (tx *Tx) Log(ctx context.Context, id string, after int64, limit int) ([]LogEvent, error) {
+	rows, err := tx.query(ctx, "SELECT sequence, at, message FROM deployment_logs WHERE deployment_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+		id, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	events := []LogEvent{}
+	for rows.Next() {
+		var e LogEvent
+		if err := rows.Scan(&e.Sequence, (*instant)(&e.At), &e.Message); err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}

@@ -1,0 +1,254 @@
+// Package store is Hadron's memory: one SQL database, and the only truth.
+//
+// It offers View and Update, which run a function in a transaction, and on
+// the transaction one method for each thing to read or write. It hides SQL,
+// the engine's dialect, migrations, prepared statements and the job tables;
+// a job enqueued in a transaction exists exactly if the transaction commits.
+//
+// It knows keys and pages. It holds no rules, no authorization and no wire
+// shapes: those are decided by proton and control before they are written.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/hadronhq/hadron/internal/jobs"
+	"modernc.org/sqlite"
+)
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	dialect dialect
+	writer  *handle
+	reader  *handle
+	queue   *jobs.Queue
+	lock    *os.File
+}
+
+// handle is a connection pool with its prepared statements.
+type handle struct {
+	db    *sql.DB
+	mu    sync.RWMutex
+	stmts map[string]*sql.Stmt
+}
+
+const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
+
+// Open opens the database that url names ("sqlite:PATH"), makes it if it is
+// not there, and brings its tables up to date. A SQLite file serves one
+// process at a time: a second Open of it is refused.
+func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return nil, fmt.Errorf("database %q: only sqlite:PATH is supported so far", redactURL(url))
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dialect: sqliteDialect, lock: lock}
+	if err := s.open(ctx, path, log); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
+	var err error
+	if s.writer, err = openHandle("file:"+path+sqlitePragmas+"&_txlock=immediate", 1); err != nil {
+		return err
+	}
+	if s.reader, err = openHandle("file:"+path+sqlitePragmas, 8); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.writer.db, log); err != nil {
+		return err
+	}
+	if err := jobs.Migrate(ctx, s.writer.db); err != nil {
+		return fmt.Errorf("job tables: %w", err)
+	}
+	s.queue, err = jobs.NewQueue(s.writer.db)
+	return err
+}
+
+func openHandle(dsn string, connections int) (*handle, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return &handle{db: db, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+// Close ends all use of the database.
+func (s *Store) Close() error {
+	var errs []error
+	for _, h := range []*handle{s.reader, s.writer} {
+		if h != nil {
+			errs = append(errs, h.db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.reader.db.PingContext(ctx) }
+
+// NewWorker makes the side of the job queue that runs handlers.
+func (s *Store) NewWorker(cfg jobs.Config, handlers map[jobs.Kind]jobs.Handler) (*jobs.Worker, error) {
+	cfg.Queue = s.queue
+	return jobs.NewWorker(s.writer.db, cfg, handlers)
+}
+
+// Tx is a transaction. It must not be used after its function has returned.
+type Tx struct {
+	store    *Store
+	handle   *handle
+	sql      *sql.Tx
+	enqueued bool
+	missed   []string // statements to prepare once the connection is free
+}
+
+// View runs f with a consistent, read-only view.
+func (s *Store) View(ctx context.Context, f func(*Tx) error) error {
+	return s.run(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, f)
+}
+
+// Update runs f in a transaction that is durable once Update returns nil, and
+// leaves no trace if f or the commit fails.
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	return s.run(ctx, s.writer, nil, f)
+}
+
+func (s *Store) run(ctx context.Context, h *handle, opts *sql.TxOptions, f func(*Tx) error) error {
+	sqlTx, err := h.db.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	tx := &Tx{store: s, handle: h, sql: sqlTx}
+	defer func() { // also when f panics
+		_ = sqlTx.Rollback()
+		h.prepare(context.WithoutCancel(ctx), tx.missed)
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if tx.enqueued {
+		s.queue.Wake()
+	}
+	return nil
+}
+
+// Enqueue adds jobs that exist exactly if the transaction commits.
+func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
+	if len(js) == 0 {
+		return nil
+	}
+	tx.enqueued = true
+	if err := tx.store.queue.Insert(ctx, tx.sql, js...); err != nil {
+		return fmt.Errorf("enqueue: %w", err)
+	}
+	return nil
+}
+
+// statement is query as a prepared statement of the transaction's connection,
+// or nil the first time: a pool of one connection cannot prepare while a
+// transaction holds it, so that is done right after.
+func (tx *Tx) statement(ctx context.Context, query string) *sql.Stmt {
+	tx.handle.mu.RLock()
+	stmt := tx.handle.stmts[query]
+	tx.handle.mu.RUnlock()
+	if stmt == nil {
+		tx.missed = append(tx.missed, query)
+		return nil
+	}
+	return tx.sql.StmtContext(ctx, stmt)
+}
+
+func (h *handle) prepare(ctx context.Context, queries []string) {
+	for _, query := range queries {
+		stmt, err := h.db.PrepareContext(ctx, query)
+		if err != nil {
+			return // the query runs unprepared, and will say what is wrong with it
+		}
+		h.mu.Lock()
+		if _, ok := h.stmts[query]; ok || len(h.stmts) >= maxStatements {
+			_ = stmt.Close()
+		} else {
+			h.stmts[query] = stmt
+		}
+		h.mu.Unlock()
+	}
+}
+
+// maxStatements bounds the cache: lists with filters have many texts.
+const maxStatements = 500
+
+func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := tx.statement(ctx, query); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return tx.sql.QueryContext(ctx, query, args...)
+}
+
+func (tx *Tx) queryRow(ctx context.Context, query string, args, dest []any) error {
+	if stmt := tx.statement(ctx, query); stmt != nil {
+		return stmt.QueryRowContext(ctx, args...).Scan(dest...)
+	}
+	return tx.sql.QueryRowContext(ctx, query, args...).Scan(dest...)
+}
+
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if stmt := tx.statement(ctx, query); stmt != nil {
+		return stmt.ExecContext(ctx, args...)
+	}
+	return tx.sql.ExecContext(ctx, query, args...)
+}
+
+func (tx *Tx) execCount(ctx context.Context, query string, args ...any) (int64, error) {
+	result, err := tx.exec(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// dialect is where the engines differ.
+type dialect struct {
+	isUnique func(error) bool // a unique key is taken
+}
+
+var sqliteDialect = dialect{
+	isUnique: func(err error) bool {
+		const constraintUnique, constraintPrimaryKey = 2067, 1555
+		e, ok := errors.AsType[*sqlite.Error](err)
+		return ok && (e.Code() == constraintUnique || e.Code() == constraintPrimaryKey)
+	},
+}
+
+// redactURL cuts the password out of a database URL.
+func redactURL(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		return scheme + "://…" + rest[at:]
+	}
+	return url
+}

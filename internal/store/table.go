@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/proton"
+)
+
+// A table maps a record to its row: each column has a name and a pointer into
+// the record that both scans and binds. The statements are written once, from
+// the names.
+type table[T any] struct {
+	name     string
+	keys     int // the first columns are the key
+	columns  func(*T) []column
+	revision func(*T) *int64 // nil: rows are not versioned
+
+	names                           []string
+	selects, insert, update, remove string
+}
+
+type column struct {
+	name  string
+	value any
+}
+
+// newTable prepares the statements of a table whose first keys columns are
+// its key.
+func newTable[T any](name string, keys int, columns func(*T) []column, revision func(*T) *int64) *table[T] {
+	t := &table[T]{name: name, keys: keys, columns: columns, revision: revision}
+	for _, c := range columns(new(T)) {
+		t.names = append(t.names, c.name)
+	}
+	list := strings.Join(t.names, ", ")
+	where := strings.Join(t.names[:keys], " = ? AND ") + " = ?"
+	t.selects = "SELECT " + list + " FROM " + name
+	t.insert = "INSERT INTO " + name + " (" + list + ") VALUES (?" + strings.Repeat(", ?", len(t.names)-1) + ")"
+	t.update = "UPDATE " + name + " SET " + strings.Join(t.names[keys:], " = ?, ") + " = ? WHERE " + where
+	t.remove = "DELETE FROM " + name + " WHERE " + where
+	if revision != nil {
+		t.update += " AND revision = ?"
+	}
+	return t
+}
+
+func (t *table[T]) values(record *T) []any {
+	columns := t.columns(record)
+	values := make([]any, len(columns))
+	for n, c := range columns {
+		values[n] = c.value
+	}
+	return values
+}
+
+// get reads the row with a key; ok is false without one.
+func (t *table[T]) get(ctx context.Context, tx *Tx, key ...any) (T, bool, error) {
+	return t.one(ctx, tx, "WHERE "+strings.Join(t.names[:t.keys], " = ? AND ")+" = ?", key...)
+}
+
+// one reads the first row that a clause selects.
+func (t *table[T]) one(ctx context.Context, tx *Tx, clause string, args ...any) (T, bool, error) {
+	var record T
+	err := tx.queryRow(ctx, t.selects+" "+clause, args, t.values(&record))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record, false, nil
+	}
+	if err != nil {
+		return record, false, fmt.Errorf("read %s: %w", t.name, err)
+	}
+	return record, true, nil
+}
+
+// list reads the rows that a clause selects; never nil.
+func (t *table[T]) list(ctx context.Context, tx *Tx, clause string, args ...any) ([]T, error) {
+	rows, err := tx.query(ctx, t.selects+" "+clause, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	defer rows.Close()
+	records := []T{}
+	for rows.Next() {
+		var record T
+		if err := rows.Scan(t.values(&record)...); err != nil {
+			return nil, fmt.Errorf("list %s: %w", t.name, err)
+		}
+		records = append(records, record)
+	}
+	return records, rows.Err()
+}
+
+// add inserts a row. A taken key is Conflict.
+func (t *table[T]) add(ctx context.Context, tx *Tx, record T) error {
+	if _, err := tx.exec(ctx, t.insert, t.values(&record)...); err != nil {
+		if tx.store.dialect.isUnique(err) {
+			return &proton.Error{Kind: proton.Conflict, Message: "The resource already exists.", Err: err}
+		}
+		return fmt.Errorf("insert into %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// save writes a row back. A row that was changed or deleted since it was read
+// is Conflict.
+func (t *table[T]) save(ctx context.Context, tx *Tx, record T) error {
+	var args []any
+	if t.revision != nil {
+		*t.revision(&record)++
+		args = append(args, *t.revision(&record)-1)
+	}
+	values := t.values(&record)
+	args = append(append(append([]any{}, values[t.keys:]...), values[:t.keys]...), args...)
+	n, err := tx.execCount(ctx, t.update, args...)
+	if err != nil {
+		return fmt.Errorf("save in %s: %w", t.name, err)
+	}
+	if n == 0 {
+		return proton.Errorf(proton.Conflict, "The resource was changed by another request. Try again.")
+	}
+	return nil
+}
+
+// delete removes the row with a key, if it is there.
+func (t *table[T]) delete(ctx context.Context, tx *Tx, key ...any) error {
+	if _, err := tx.exec(ctx, t.remove, key...); err != nil {
+		return fmt.Errorf("delete from %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// instant keeps a time as UTC microseconds, the zero time as 0.
+type instant time.Time
+
+func (t *instant) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("instant is a %T, want an integer", src)
+	}
+	*t = instant(fromMicros(n))
+	return nil
+}
+
+func (t *instant) Value() (driver.Value, error) { return micros(time.Time(*t)), nil }
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// flag keeps a truth value as 0 or 1.
+type flag bool
+
+func (f *flag) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("flag is a %T, want an integer", src)
+	}
+	*f = n != 0
+	return nil
+}
+
+func (f *flag) Value() (driver.Value, error) {
+	if *f {
+		return int64(1), nil
+	}
+	return int64(0), nil
+}
+
+// document keeps a value as JSON text; empty text reads as the zero value.
+type document struct{ value any }
+
+func (d document) Scan(src any) error {
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("document is a %T, want text", src)
+	}
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), d.value)
+}
+
+func (d document) Value() (driver.Value, error) {
+	text, err := json.Marshal(d.value)
+	if err != nil || string(text) == "null" || string(text) == "{}" {
+		return "", err
+	}
+	return string(text), nil
+}
