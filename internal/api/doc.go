@@ -9,6 +9,8 @@
 // It holds no rules but those the models state, and does no I/O of its own.
 package api
 
+import "github.com/hadronhq/hadron/internal/awsjson"
+
 // Ptr gives a pointer to a copy of v.
 func Ptr[T any](v T) *T { return &v }
 
@@ -19,4 +21,10 @@ func Value[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// Implemented lists the operations that impl carries out itself, those it does not inherit
+// from an embedded Unimplemented, in the order of Operations. It is meant for tests.
+func Implemented(impl any) []string {
+	return awsjson.Overridden(Operations, impl, Unimplemented{})
 }

@@ -465,10 +465,11 @@ func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeployment
 // ListEnvironmentAccountConnectionsAll yields the elements of all pages of ListEnvironmentAccountConnections.
 func (c *Client) ListEnvironmentAccountConnectionsAll(ctx context.Context, in ListEnvironmentAccountConnectionsInput) iter.Seq2[EnvironmentAccountConnectionSummary, error] {
 	return awsjson.Pages(func(token *string) ([]EnvironmentAccountConnectionSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironmentAccountConnections(ctx, &in)
+		out, err := c.ListEnvironmentAccountConnections(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -479,10 +480,11 @@ func (c *Client) ListEnvironmentAccountConnectionsAll(ctx context.Context, in Li
 // ListEnvironmentTemplateVersionsAll yields the elements of all pages of ListEnvironmentTemplateVersions.
 func (c *Client) ListEnvironmentTemplateVersionsAll(ctx context.Context, in ListEnvironmentTemplateVersionsInput) iter.Seq2[EnvironmentTemplateVersionSummary, error] {
 	return awsjson.Pages(func(token *string) ([]EnvironmentTemplateVersionSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironmentTemplateVersions(ctx, &in)
+		out, err := c.ListEnvironmentTemplateVersions(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -493,10 +495,11 @@ func (c *Client) ListEnvironmentTemplateVersionsAll(ctx context.Context, in List
 // ListEnvironmentTemplatesAll yields the elements of all pages of ListEnvironmentTemplates.
 func (c *Client) ListEnvironmentTemplatesAll(ctx context.Context, in ListEnvironmentTemplatesInput) iter.Seq2[EnvironmentTemplateSummary, error] {
 	return awsjson.Pages(func(token *string) ([]EnvironmentTemplateSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironmentTemplates(ctx, &in)
+		out, err := c.ListEnvironmentTemplates(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -507,10 +510,11 @@ func (c *Client) ListEnvironmentTemplatesAll(ctx context.Context, in ListEnviron
 // ListEnvironmentsAll yields the elements of all pages of ListEnvironments.
 func (c *Client) ListEnvironmentsAll(ctx context.Context, in ListEnvironmentsInput) iter.Seq2[EnvironmentSummary, error] {
 	return awsjson.Pages(func(token *string) ([]EnvironmentSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironments(ctx, &in)
+		out, err := c.ListEnvironments(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -521,10 +525,11 @@ func (c *Client) ListEnvironmentsAll(ctx context.Context, in ListEnvironmentsInp
 // ListServiceInstancesAll yields the elements of all pages of ListServiceInstances.
 func (c *Client) ListServiceInstancesAll(ctx context.Context, in ListServiceInstancesInput) iter.Seq2[ServiceInstanceSummary, error] {
 	return awsjson.Pages(func(token *string) ([]ServiceInstanceSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServiceInstances(ctx, &in)
+		out, err := c.ListServiceInstances(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -535,10 +540,11 @@ func (c *Client) ListServiceInstancesAll(ctx context.Context, in ListServiceInst
 // ListServiceTemplateVersionsAll yields the elements of all pages of ListServiceTemplateVersions.
 func (c *Client) ListServiceTemplateVersionsAll(ctx context.Context, in ListServiceTemplateVersionsInput) iter.Seq2[ServiceTemplateVersionSummary, error] {
 	return awsjson.Pages(func(token *string) ([]ServiceTemplateVersionSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServiceTemplateVersions(ctx, &in)
+		out, err := c.ListServiceTemplateVersions(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -549,10 +555,11 @@ func (c *Client) ListServiceTemplateVersionsAll(ctx context.Context, in ListServ
 // ListServiceTemplatesAll yields the elements of all pages of ListServiceTemplates.
 func (c *Client) ListServiceTemplatesAll(ctx context.Context, in ListServiceTemplatesInput) iter.Seq2[ServiceTemplateSummary, error] {
 	return awsjson.Pages(func(token *string) ([]ServiceTemplateSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServiceTemplates(ctx, &in)
+		out, err := c.ListServiceTemplates(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -563,10 +570,11 @@ func (c *Client) ListServiceTemplatesAll(ctx context.Context, in ListServiceTemp
 // ListServicesAll yields the elements of all pages of ListServices.
 func (c *Client) ListServicesAll(ctx context.Context, in ListServicesInput) iter.Seq2[ServiceSummary, error] {
 	return awsjson.Pages(func(token *string) ([]ServiceSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServices(ctx, &in)
+		out, err := c.ListServices(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -577,10 +585,11 @@ func (c *Client) ListServicesAll(ctx context.Context, in ListServicesInput) iter
 // ListTagsForResourceAll yields the elements of all pages of ListTagsForResource.
 func (c *Client) ListTagsForResourceAll(ctx context.Context, in ListTagsForResourceInput) iter.Seq2[Tag, error] {
 	return awsjson.Pages(func(token *string) ([]Tag, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListTagsForResource(ctx, &in)
+		out, err := c.ListTagsForResource(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -591,10 +600,11 @@ func (c *Client) ListTagsForResourceAll(ctx context.Context, in ListTagsForResou
 // ListEnvironmentOutputsAll yields the elements of all pages of ListEnvironmentOutputs.
 func (c *Client) ListEnvironmentOutputsAll(ctx context.Context, in ListEnvironmentOutputsInput) iter.Seq2[Output, error] {
 	return awsjson.Pages(func(token *string) ([]Output, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironmentOutputs(ctx, &in)
+		out, err := c.ListEnvironmentOutputs(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -605,10 +615,11 @@ func (c *Client) ListEnvironmentOutputsAll(ctx context.Context, in ListEnvironme
 // ListEnvironmentProvisionedResourcesAll yields the elements of all pages of ListEnvironmentProvisionedResources.
 func (c *Client) ListEnvironmentProvisionedResourcesAll(ctx context.Context, in ListEnvironmentProvisionedResourcesInput) iter.Seq2[ProvisionedResource, error] {
 	return awsjson.Pages(func(token *string) ([]ProvisionedResource, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListEnvironmentProvisionedResources(ctx, &in)
+		out, err := c.ListEnvironmentProvisionedResources(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -619,10 +630,11 @@ func (c *Client) ListEnvironmentProvisionedResourcesAll(ctx context.Context, in 
 // ListRepositoriesAll yields the elements of all pages of ListRepositories.
 func (c *Client) ListRepositoriesAll(ctx context.Context, in ListRepositoriesInput) iter.Seq2[RepositorySummary, error] {
 	return awsjson.Pages(func(token *string) ([]RepositorySummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListRepositories(ctx, &in)
+		out, err := c.ListRepositories(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -633,10 +645,11 @@ func (c *Client) ListRepositoriesAll(ctx context.Context, in ListRepositoriesInp
 // ListRepositorySyncDefinitionsAll yields the elements of all pages of ListRepositorySyncDefinitions.
 func (c *Client) ListRepositorySyncDefinitionsAll(ctx context.Context, in ListRepositorySyncDefinitionsInput) iter.Seq2[RepositorySyncDefinition, error] {
 	return awsjson.Pages(func(token *string) ([]RepositorySyncDefinition, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListRepositorySyncDefinitions(ctx, &in)
+		out, err := c.ListRepositorySyncDefinitions(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -647,10 +660,11 @@ func (c *Client) ListRepositorySyncDefinitionsAll(ctx context.Context, in ListRe
 // ListServiceInstanceOutputsAll yields the elements of all pages of ListServiceInstanceOutputs.
 func (c *Client) ListServiceInstanceOutputsAll(ctx context.Context, in ListServiceInstanceOutputsInput) iter.Seq2[Output, error] {
 	return awsjson.Pages(func(token *string) ([]Output, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServiceInstanceOutputs(ctx, &in)
+		out, err := c.ListServiceInstanceOutputs(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -661,10 +675,11 @@ func (c *Client) ListServiceInstanceOutputsAll(ctx context.Context, in ListServi
 // ListServiceInstanceProvisionedResourcesAll yields the elements of all pages of ListServiceInstanceProvisionedResources.
 func (c *Client) ListServiceInstanceProvisionedResourcesAll(ctx context.Context, in ListServiceInstanceProvisionedResourcesInput) iter.Seq2[ProvisionedResource, error] {
 	return awsjson.Pages(func(token *string) ([]ProvisionedResource, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServiceInstanceProvisionedResources(ctx, &in)
+		out, err := c.ListServiceInstanceProvisionedResources(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -675,10 +690,11 @@ func (c *Client) ListServiceInstanceProvisionedResourcesAll(ctx context.Context,
 // ListServicePipelineOutputsAll yields the elements of all pages of ListServicePipelineOutputs.
 func (c *Client) ListServicePipelineOutputsAll(ctx context.Context, in ListServicePipelineOutputsInput) iter.Seq2[Output, error] {
 	return awsjson.Pages(func(token *string) ([]Output, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServicePipelineOutputs(ctx, &in)
+		out, err := c.ListServicePipelineOutputs(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -689,10 +705,11 @@ func (c *Client) ListServicePipelineOutputsAll(ctx context.Context, in ListServi
 // ListServicePipelineProvisionedResourcesAll yields the elements of all pages of ListServicePipelineProvisionedResources.
 func (c *Client) ListServicePipelineProvisionedResourcesAll(ctx context.Context, in ListServicePipelineProvisionedResourcesInput) iter.Seq2[ProvisionedResource, error] {
 	return awsjson.Pages(func(token *string) ([]ProvisionedResource, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListServicePipelineProvisionedResources(ctx, &in)
+		out, err := c.ListServicePipelineProvisionedResources(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -703,10 +720,11 @@ func (c *Client) ListServicePipelineProvisionedResourcesAll(ctx context.Context,
 // ListComponentOutputsAll yields the elements of all pages of ListComponentOutputs.
 func (c *Client) ListComponentOutputsAll(ctx context.Context, in ListComponentOutputsInput) iter.Seq2[Output, error] {
 	return awsjson.Pages(func(token *string) ([]Output, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListComponentOutputs(ctx, &in)
+		out, err := c.ListComponentOutputs(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -717,10 +735,11 @@ func (c *Client) ListComponentOutputsAll(ctx context.Context, in ListComponentOu
 // ListComponentProvisionedResourcesAll yields the elements of all pages of ListComponentProvisionedResources.
 func (c *Client) ListComponentProvisionedResourcesAll(ctx context.Context, in ListComponentProvisionedResourcesInput) iter.Seq2[ProvisionedResource, error] {
 	return awsjson.Pages(func(token *string) ([]ProvisionedResource, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListComponentProvisionedResources(ctx, &in)
+		out, err := c.ListComponentProvisionedResources(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -731,10 +750,11 @@ func (c *Client) ListComponentProvisionedResourcesAll(ctx context.Context, in Li
 // ListComponentsAll yields the elements of all pages of ListComponents.
 func (c *Client) ListComponentsAll(ctx context.Context, in ListComponentsInput) iter.Seq2[ComponentSummary, error] {
 	return awsjson.Pages(func(token *string) ([]ComponentSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListComponents(ctx, &in)
+		out, err := c.ListComponents(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -745,10 +765,11 @@ func (c *Client) ListComponentsAll(ctx context.Context, in ListComponentsInput) 
 // ListDeploymentsAll yields the elements of all pages of ListDeployments.
 func (c *Client) ListDeploymentsAll(ctx context.Context, in ListDeploymentsInput) iter.Seq2[DeploymentSummary, error] {
 	return awsjson.Pages(func(token *string) ([]DeploymentSummary, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListDeployments(ctx, &in)
+		out, err := c.ListDeployments(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -759,10 +780,11 @@ func (c *Client) ListDeploymentsAll(ctx context.Context, in ListDeploymentsInput
 // ListDeploymentLogEventsAll yields the elements of all pages of ListDeploymentLogEvents.
 func (c *Client) ListDeploymentLogEventsAll(ctx context.Context, in ListDeploymentLogEventsInput) iter.Seq2[DeploymentLogEvent, error] {
 	return awsjson.Pages(func(token *string) ([]DeploymentLogEvent, *string, error) {
+		page := in
 		if token != nil {
-			in.NextToken = token
+			page.NextToken = token
 		}
-		out, err := c.ListDeploymentLogEvents(ctx, &in)
+		out, err := c.ListDeploymentLogEvents(ctx, &page)
 		if err != nil {
 			return nil, nil, err
 		}
