@@ -76,6 +76,17 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Note writes a line of its own, ending a line that is not complete.
+func (l *Log) Note(line string) {
+	l.mu.Lock()
+	unfinished := len(l.line) > 0 || l.cut > 0
+	l.mu.Unlock()
+	if unfinished {
+		line = "\n" + line
+	}
+	io.WriteString(l, line+"\n")
+}
+
 // Close hands on what is left. The writer below stays open.
 func (l *Log) Close() error {
 	l.mu.Lock()
