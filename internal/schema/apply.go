@@ -2,14 +2,18 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// maxValues bounds how many values the defaults of a recursive schema may
-// grow to.
-const maxValues = 10_000
+// Bounds of what the defaults of a recursive schema may grow to.
+const (
+	maxValues     = 10_000
+	maxObjects    = 2 * maxDepth // inside each other
+	tooManyValues = "the values and defaults expand to too many values"
+)
 
 // Apply checks the values of a spec against an object type and completes them.
 // values may be nil or null: nothing given. The result has the order of the
@@ -23,11 +27,11 @@ func (t *Type) Apply(values *Node) (o *Object, warnings, problems []Issue) {
 		return nil, nil, []Issue{issue(values, "", "must be a mapping from input names to values, not a %s", values.Kind)}
 	}
 	o = f.object(t.root, values, "")
-	if f.made > maxValues {
-		return nil, f.warnings, []Issue{issue(values, "", "the values and defaults expand to more than %d values", maxValues)}
+	if f.exhausted() {
+		return nil, f.warnings, []Issue{issue(values, "", "%s", tooManyValues)}
 	}
 	for _, p := range validate(t.root, plain(o)) {
-		if f.badDefault[topOf(p.Path)] {
+		if f.isDefault(p.Path) {
 			f.warnings = append(f.warnings, Issue{Path: p.Path, Message: "the default " + p.Message})
 			continue
 		}
@@ -41,12 +45,22 @@ func (t *Type) Apply(values *Node) (o *Object, warnings, problems []Issue) {
 
 // filler builds the complete value.
 type filler struct {
-	types    *Types
-	warnings []Issue
-	made     int
-	// badDefault names the top inputs that hold a default which their own
-	// schema refuses; such schemas are in use, and the default is passed on.
-	badDefault map[string]bool
+	types       *Types
+	warnings    []Issue
+	made, depth int
+	// defaults are the paths that were filled with a default. One that its own
+	// schema refuses is passed on, because such schemas are in use.
+	defaults []string
+}
+
+func (f *filler) exhausted() bool { return f.made > maxValues }
+
+// isDefault says whether a path leads into a default.
+func (f *filler) isDefault(path string) bool {
+	return slices.ContainsFunc(f.defaults, func(d string) bool {
+		rest, ok := strings.CutPrefix(path, d)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
 }
 
 func topOf(path string) string {
@@ -83,14 +97,21 @@ func join(path, key string) string {
 
 func (f *filler) object(s *openapi3.Schema, values *Node, path string) *Object {
 	out := NewObject()
+	if f.depth++; f.depth > maxObjects {
+		f.made = maxValues + 1
+		return out
+	}
+	defer func() { f.depth-- }()
 	known := map[string]bool{}
 	for _, p := range f.types.properties(s) {
 		known[p.name] = true
 		given := values.Get(p.name)
 		if given.IsNull() {
-			given = f.defaultOf(p, path, join(path, p.name))
+			if given = f.types.source(p.schema).Get("default"); !given.IsNull() {
+				f.defaults = append(f.defaults, join(path, p.name))
+			}
 		}
-		if f.made > maxValues || given.IsNull() {
+		if given.IsNull() || f.exhausted() {
 			continue
 		}
 		out.Set(p.name, f.value(p.schema, given, join(path, p.name)))
@@ -121,25 +142,10 @@ func (f *filler) unknown(s *openapi3.Schema, n *Node, path string) any {
 	return n.Value()
 }
 
-// defaultOf returns a property's default as it was written, or nil.
-func (f *filler) defaultOf(p property, path, at string) *Node {
-	n := f.types.source(p.schema).Get("default")
-	if n.IsNull() {
-		return nil
-	}
-	if len(defaultProblems(f.types, p.schema, n)) > 0 {
-		if f.badDefault == nil {
-			f.badDefault = map[string]bool{}
-		}
-		f.badDefault[topOf(at)] = true
-	}
-	return n
-}
-
 // value converts a given value, or a default, to what its schema demands, as
 // far as nothing is lost; the rest is for validation to refuse.
 func (f *filler) value(s *openapi3.Schema, n *Node, path string) any {
-	if f.made++; f.made > maxValues {
+	if f.made++; f.exhausted() {
 		return nil
 	}
 	kind := kindOf(s)
@@ -178,25 +184,25 @@ func scalarAs(n *Node, kind string) any {
 	return n.Value()
 }
 
-func defaultProblems(t *Types, s *openapi3.Schema, n *Node) []Issue {
+// checkDefaults warns of defaults that their own property refuses. It is a
+// problem if the defaults of the types never end.
+func (t *Types) checkDefaults() (warnings, problems []Issue) {
 	f := &filler{types: t}
-	return validate(s, plain(f.value(s, n, "")))
-}
-
-// checkDefaults warns of defaults that their own property refuses.
-func (t *Types) checkDefaults() []Issue {
-	var out []Issue
 	for _, name := range sortedKeys(t.byName) {
-		typ := t.byName[name]
-		for _, p := range t.properties(typ.root) {
+		for _, p := range t.properties(t.byName[name].root) {
 			n := t.source(p.schema).Get("default")
 			if n.IsNull() {
 				continue
 			}
-			for _, problem := range defaultProblems(t, p.schema, n) {
-				out = append(out, issue(n, name+".properties."+p.name+".default", "%s", problem))
+			v := f.value(p.schema, n, "")
+			path := name + ".properties." + p.name + ".default"
+			if f.exhausted() {
+				return nil, []Issue{issue(n, path, "%s", tooManyValues)}
+			}
+			for _, problem := range validate(p.schema, plain(v)) {
+				warnings = append(warnings, issue(n, path, "%s", problem))
 			}
 		}
 	}
-	return out
+	return warnings, nil
 }

@@ -62,7 +62,11 @@ func Compile(types *Node) (t *Types, warnings, problems []Issue) {
 	if len(c.problems) > 0 {
 		return nil, c.warnings, c.problems
 	}
-	c.warnings = append(c.warnings, t.checkDefaults()...)
+	w, p := t.checkDefaults()
+	c.warnings = append(c.warnings, w...)
+	if len(p) > 0 {
+		return nil, c.warnings, p
+	}
 	return t, c.warnings, nil
 }
 

@@ -4,7 +4,6 @@ package schema
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -228,8 +227,11 @@ func plain(v any) any {
 
 // validate holds a value against a schema and words every objection.
 func validate(s *openapi3.Schema, v any) []Issue {
-	err := s.VisitJSON(v, openapi3.MultiErrors(), openapi3.SetSchemaRegexCompiler(matcher))
-	return worded(err, nil)
+	return worded(visit(s, v), nil)
+}
+
+func visit(s *openapi3.Schema, v any) error {
+	return s.VisitJSON(v, openapi3.MultiErrors(), openapi3.SetSchemaRegexCompiler(matcher))
 }
 
 func matcher(pattern string) (openapi3.RegexMatcher, error) {
@@ -240,30 +242,30 @@ func matcher(pattern string) (openapi3.RegexMatcher, error) {
 	return re, nil
 }
 
+// worded looks at the error itself, not at what it wraps: an objection to
+// alternatives wraps those of each.
 func worded(err error, base []string) []Issue {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return nil
-	}
-	if many, ok := errors.AsType[openapi3.MultiError](err); ok {
+	case openapi3.MultiError:
 		var out []Issue
-		for _, e := range many {
-			out = append(out, worded(e, base)...)
+		for _, one := range e {
+			out = append(out, worded(one, base)...)
 		}
 		return out
-	}
-	e, ok := errors.AsType[*openapi3.SchemaError](err)
-	if !ok {
-		return []Issue{{Path: pathOf(base), Message: err.Error()}}
-	}
-	path := append(append([]string{}, base...), e.JSONPointer()...)
-	if e.SchemaField == "allOf" {
+	case *openapi3.SchemaError:
+		path := append(append([]string{}, base...), e.JSONPointer()...)
+		if e.SchemaField != "allOf" {
+			return []Issue{{Path: pathOf(path), Message: message(e)}}
+		}
 		var out []Issue
 		for _, part := range e.Schema.AllOf {
-			out = append(out, worded(part.Value.VisitJSON(e.Value, openapi3.MultiErrors(), openapi3.SetSchemaRegexCompiler(matcher)), path)...)
+			out = append(out, worded(visit(part.Value, e.Value), path)...)
 		}
 		return out
 	}
-	return []Issue{{Path: pathOf(path), Message: message(e)}}
+	return []Issue{{Path: pathOf(base), Message: err.Error()}}
 }
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
@@ -284,6 +286,9 @@ func pathOf(keys []string) string {
 	return b.String()
 }
 
+var typeNames = map[string]string{"string": "a string", "number": "a number", "integer": "a whole number",
+	"boolean": "a boolean", "array": "a list", "object": "a mapping"}
+
 // message words one objection.
 func message(e *openapi3.SchemaError) string {
 	s, v := e.Schema, show(e.Value)
@@ -298,11 +303,7 @@ func message(e *openapi3.SchemaError) string {
 	case "required":
 		return "is required but not given"
 	case "type":
-		want := kindOf(s)
-		if want == "integer" {
-			want = "whole number"
-		}
-		return fmt.Sprintf("%s is not a %s", v, want)
+		return fmt.Sprintf("%s is not %s", v, typeNames[kindOf(s)])
 	case "nullable":
 		return "must not be null"
 	case "enum":

@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -127,21 +129,43 @@ func ParseYAML(text []byte) (*Node, error) {
 	if len(text) > maxText {
 		return nil, &SyntaxError{Message: fmt.Sprintf("YAML text of %d bytes is larger than %d", len(text), maxText)}
 	}
-	var doc yaml.Node
-	if err := yaml.Load(text, &doc, yaml.WithV3Defaults()); err != nil {
+	doc, err := document(text)
+	if err != nil {
 		return nil, syntaxError(err)
 	}
 	c := converter{open: map[*yaml.Node]bool{}}
-	n, err := c.convert(&doc, 0)
+	return c.convert(doc, 0)
+}
+
+var errDocuments = errors.New("the text holds more than one document; remove what starts at the second ---")
+
+func document(text []byte) (*yaml.Node, error) {
+	l, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithV3Defaults())
 	if err != nil {
 		return nil, err
 	}
-	return n, nil
+	var doc, more yaml.Node
+	switch err := l.Load(&doc); {
+	case errors.Is(err, io.EOF):
+		return &yaml.Node{}, nil
+	case err != nil:
+		return nil, err
+	}
+	switch err := l.Load(&more); {
+	case errors.Is(err, io.EOF):
+		return &doc, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, errDocuments
 }
 
 func syntaxError(err error) *SyntaxError {
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
-		return &SyntaxError{Line: max(e.Mark.Line, 1), Column: e.Mark.Column, Message: "invalid YAML: " + e.Message}
+		return &SyntaxError{Line: max(e.Mark.Line, 1), Column: e.Mark.Column, Message: "invalid YAML: " + strings.TrimPrefix(e.Message, "yaml: ")}
+	}
+	if errors.Is(err, errDocuments) {
+		return &SyntaxError{Message: err.Error()}
 	}
 	return &SyntaxError{Message: "invalid YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 }
