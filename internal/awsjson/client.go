@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,17 +86,13 @@ func (h *HTTP) Send(ctx context.Context, op *Operation, body []byte) ([]byte, er
 // readError makes an Error of a refusal, whatever sent it.
 func readError(res *http.Response, body []byte) *Error {
 	e := &Error{Status: res.StatusCode, RequestID: res.Header.Get(headerRequestID)}
-	var fields struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"` // encoding/json also takes "Message"
-		Member  string `json:"member"`
-	}
+	var fields wireError
 	if json.Unmarshal(body, &fields) != nil || fields.Type == "" {
 		e.Code = strings.ReplaceAll(http.StatusText(res.StatusCode), " ", "")
 		e.Message = fmt.Sprintf("the server answered HTTP %s without an error code", res.Status)
 		return e
 	}
-	e.Code, e.Message, e.Member = fields.Type, fields.Message, fields.Member
+	e.Code, e.Message, e.Member = fields.Type, cmp.Or(fields.Message, fields.Capital), fields.Member
 	if namespace, code, ok := strings.Cut(fields.Type, "#"); ok {
 		e.Namespace, e.Code = namespace, code
 	}

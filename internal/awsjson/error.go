@@ -27,6 +27,14 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// wireError is the body of an error.
+type wireError struct {
+	Type    string `json:"__type"`
+	Message string `json:"message,omitzero"`
+	Capital string `json:"Message,omitzero"` // AWS writes it so in a SerializationException
+	Member  string `json:"member,omitzero"`
+}
+
 const (
 	coral = "com.amazon.coral.service"
 

@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -218,21 +219,11 @@ func (h *Handler) observe(ctx context.Context, op *Operation, e *Error, began ti
 
 // errorBody writes an error as the protocol wants it.
 func (h *Handler) errorBody(e *Error) []byte {
-	body := make(map[string]string, 3)
-	namespace := e.Namespace
-	if namespace == "" {
-		namespace = h.namespace
-	}
-	body["__type"] = namespace + "#" + e.Code
-	key := "message"
+	body := wireError{Type: cmp.Or(e.Namespace, h.namespace) + "#" + e.Code, Member: e.Member}
 	if e.Code == codeSerialization {
-		key = "Message" // AWS writes it so in this one
-	}
-	if e.Message != "" {
-		body[key] = e.Message
-	}
-	if e.Member != "" {
-		body["member"] = e.Member
+		body.Capital = e.Message
+	} else {
+		body.Message = e.Message
 	}
 	b, _ := marshal(body) // strings alone cannot be refused
 	return b

@@ -11,8 +11,12 @@ import (
 // a fraction of milliseconds, 1605152585.405; anything finer is cut off.
 type Timestamp struct{ time.Time }
 
-// maxSeconds is the last second of the year 9999, the end of what JSON clients can read.
-const maxSeconds = 253402300799
+// The first instant of the year 1, which is the zero time and so left out of JSON, and the
+// last second of the year 9999.
+const (
+	minSeconds = -62135596800
+	maxSeconds = 253402300799
+)
 
 // MarshalJSON writes the number of seconds.
 func (t Timestamp) MarshalJSON() ([]byte, error) {
@@ -32,7 +36,7 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	seconds, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || math.Abs(seconds) > maxSeconds {
+	if err != nil || seconds < minSeconds+1 || seconds > maxSeconds {
 		return fmt.Errorf("timestamp %.40q is not a number of seconds between the years 1 and 9999", b)
 	}
 	t.Time = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
