@@ -792,7 +792,7 @@ func (c *Client) ListDeploymentLogEventsAll(ctx context.Context, in ListDeployme
 	})
 }
 
-// The waiters of the model. A copy with another Delay polls faster or slower.
+// The waiters of the model. Every makes one that polls faster or slower.
 var (
 	WaiterComponentDeleted = awsjson.Waiter[GetComponentInput]{
 		Name:        "ComponentDeleted",

@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 )
 
@@ -19,7 +20,7 @@ const (
 	List
 )
 
-// Shape describes one type of a service model. Shapes are made by the generator and tied
+// A Shape describes one type of a service model. Shapes are made by the generator and tied
 // together by Link; they are read-only afterwards.
 type Shape struct {
 	Name      string
@@ -38,6 +39,12 @@ type Shape struct {
 
 // Limits bounds a string's length in characters, a list's length in elements, or a number.
 type Limits struct{ Min, Max int64 }
+
+// Limits that nothing is beyond.
+const (
+	NoMin = math.MinInt64
+	NoMax = math.MaxInt64
+)
 
 // Member is one member of a structure.
 type Member struct {

@@ -118,7 +118,7 @@ func (v *validator) list(s *Shape, elements reflect.Value, path string) {
 	for _, c := range broken {
 		v.fail(echo(s, elements), s.hides(), path, c)
 	}
-	if len(broken) > 0 && n > int(s.Limits.Max) {
+	if len(broken) > 0 && int64(n) > s.Limits.Max {
 		return // the surplus could be most of a large body
 	}
 	if s.Element.Kind == Structure {
@@ -171,7 +171,10 @@ func (s *Shape) brokenBy(text string) []string {
 func (s *Shape) constraints() []string {
 	var all []string
 	if s.Limits != nil {
-		all = append(all, atMost("length", s.Limits.Max), atLeast("length", s.Limits.Min))
+		if s.Limits.Max != NoMax {
+			all = append(all, atMost("length", s.Limits.Max))
+		}
+		all = append(all, atLeast("length", s.Limits.Min))
 	}
 	if s.Pattern != "" {
 		all = append(all, s.patternConstraint())

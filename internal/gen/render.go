@@ -108,9 +108,9 @@ func limits(s shape) string {
 	if s.Min == nil && s.Max == nil {
 		return ""
 	}
-	low, high := "0", "math.MaxInt64"
+	low, high := "0", "awsjson.NoMax"
 	if s.Type == "integer" {
-		low = "math.MinInt64"
+		low = "awsjson.NoMin"
 	}
 	if s.Min != nil {
 		low = strconv.FormatInt(*s.Min, 10)
