@@ -1,0 +1,322 @@
+// Package command provisions by running a manifest's commands, Proton's
+// CodeBuild method, on the machine the server runs on: all commands of a run
+// in one shell session, in a work folder with a scrubbed environment.
+//
+// The shell is not a child of the server but of a supervisor: this same binary,
+// started again, which is why main functions that use a Driver call
+// SuperviseIfAsked first. The supervisor keeps the log, writes the result, and
+// takes every process of the run down when it is told to, when time is up, or
+// when the server dies. So after a crash there is either a result to be read,
+// or nothing alive and the commands are run again from the first.
+//
+// A work folder stays until Forget is called for its run, or Sweep finds it old.
+// The package never decides whether a run ought to be repeated or kept.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine"
+)
+
+// Driver is an engine.Driver (and engine.Forgetter) for runs with a Build. Only
+// Root must be set. Its fields are not changed once it is used.
+type Driver struct {
+	Root  string // folder of the work folders; made if it is not there
+	Shell string // default /bin/bash, or /bin/sh where there is none
+
+	// Environ is the server's environment, as os.Environ gives it (the
+	// default). Commands get PATH, LANG, LC_ALL and TZ of it, nothing else.
+	Environ []string
+	Path    string // instead of PATH in Environ, if not empty
+
+	Timeout time.Duration // for a run whose Build names none; default 60 minutes
+	Grace   time.Duration // from SIGTERM to SIGKILL; default 5 seconds
+	Limits  engine.LogLimits
+
+	// Credentials returns the variables of the AWS credentials for a run;
+	// without it, or when it returns none, commands run without any.
+	Credentials func(context.Context, engine.Run) (map[string]string, error)
+	// Environment returns further variables, such as AWS_ENDPOINT_URL_PROTON.
+	Environment func(context.Context, engine.Run) (map[string]string, error)
+	// Secret returns the value that a reference of the manifest points to.
+	// Errors of all three are repeated if engine.Transient, else fail the run.
+	Secret func(ctx context.Context, r engine.Run, source SecretSource, reference string) (string, error)
+}
+
+// New returns a copy of d with the defaults filled in.
+func New(d Driver) (*Driver, error) {
+	if d.Root == "" {
+		return nil, errors.New("command driver: the root of its work folders is not set")
+	}
+	root, err := filepath.Abs(d.Root)
+	if err != nil {
+		return nil, err
+	}
+	d.Root = root
+	if d.Shell == "" {
+		d.Shell = "/bin/sh"
+		if _, err := os.Stat("/bin/bash"); err == nil {
+			d.Shell = "/bin/bash"
+		}
+	}
+	if d.Environ == nil {
+		d.Environ = os.Environ()
+	}
+	if d.Timeout <= 0 {
+		d.Timeout = time.Hour
+	}
+	if d.Grace <= 0 {
+		d.Grace = 5 * time.Second
+	}
+	if d.Limits.Line <= 0 || d.Limits.Line > 16<<10 {
+		d.Limits.Line = 16 << 10 // lines must fit the buffer they are delivered through
+	}
+	return &d, nil
+}
+
+// finished is the checkpoint of a run that has ended.
+const finished = "finished"
+
+var runID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// Preview returns the commands and the inputs file, and writes nothing.
+func (d *Driver) Preview(_ context.Context, r engine.Run) (engine.Changes, error) {
+	if err := check(r); err != nil {
+		return engine.Changes{}, err
+	}
+	redact := engine.NewRedactor(r.Secrets...)
+	verb := "provision"
+	if r.Goal == engine.Destroy {
+		verb = "deprovision"
+	}
+	c := engine.Changes{Summary: fmt.Sprintf("%s %s with %d commands", verb, r.ResourceARN, len(r.Build.Commands))}
+	for i, text := range r.Build.Commands {
+		c.Details = append(c.Details, fmt.Sprintf("command %d: %s", i+1, redact.String(text)))
+	}
+	for _, f := range r.Files {
+		if f.Path == "proton-inputs.json" || f.Path == "proton-inputs.auto.tfvars" {
+			c.Details = append(c.Details, f.Path+": "+strings.TrimSpace(redact.String(string(f.Content))))
+		}
+	}
+	return c, nil
+}
+
+func check(r engine.Run) error {
+	if !runID.MatchString(r.ID) {
+		return fmt.Errorf("run id %q: must be a UUID", r.ID)
+	}
+	if r.Build == nil {
+		return fmt.Errorf("run %s: there is no build to take commands from", r.ID)
+	}
+	return nil
+}
+
+// Step runs the commands, unless a result of an earlier try is there, and
+// returns only when the run has ended.
+func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
+	if err := check(r); err != nil {
+		return engine.Status{}, err
+	}
+	if r.Log == nil {
+		r.Log = io.Discard
+	}
+	f, err := d.claim(ctx, filepath.Join(d.Root, r.ID))
+	if err != nil {
+		return engine.Status{}, err
+	}
+	defer f.release()
+	res, err := f.result()
+	if err != nil {
+		return engine.Status{}, err
+	}
+	switch {
+	case res != nil:
+		ended := make(chan struct{})
+		close(ended)
+		if err := f.deliver(r.Log, ended); err != nil {
+			return engine.Status{}, err
+		}
+	case f.has("cancelled"):
+		return stopped(r), nil
+	case len(r.Build.Commands) == 0:
+		res = &result{}
+	default:
+		if res, err = d.run(ctx, f, r); err != nil {
+			return engine.Status{}, err
+		}
+		if res == nil {
+			return stopped(r), nil
+		}
+	}
+	return status(ctx, r, *res)
+}
+
+func stopped(r engine.Run) engine.Status {
+	return engine.Status{Done: true, Failure: fmt.Sprintf("CodeBuild build %s was stopped", buildID(r)), Checkpoint: finished}
+}
+
+// run prepares and runs the commands. It returns no result if the run was
+// cancelled.
+func (d *Driver) run(ctx context.Context, f *folder, r engine.Run) (*result, error) {
+	again, err := f.fresh()
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		io.WriteString(r.Log, "[hadron] the run was interrupted: it starts again from the first command\n")
+	}
+	j, err := d.prepare(ctx, f, r)
+	if err == nil {
+		err = d.write(f, r, j)
+	}
+	if fail, ok := errors.AsType[failure](err); ok {
+		text := engine.NewRedactor(j.secrets...).String(fmt.Sprintf("CodeBuild build %s failed: %s", buildID(r), fail))
+		io.WriteString(r.Log, "[hadron] "+engine.Clean(text)+"\n")
+		return &result{Failure: text}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range j.notes {
+		io.WriteString(r.Log, "[hadron] "+note+"\n")
+	}
+	return d.supervise(ctx, f, r, j)
+}
+
+// write fills the job folder.
+func (d *Driver) write(f *folder, r engine.Run, j job) error {
+	for i, text := range r.Build.Commands {
+		if strings.ContainsRune(text, 0) {
+			return failure(fmt.Sprintf("command %d: must not contain a NUL character", i+1))
+		}
+	}
+	if err := engine.WriteFiles(f.path("job", "src"), r.Files); err != nil {
+		if engine.Transient(err) {
+			return err
+		}
+		return failure(err.Error())
+	}
+	_, path, _ := strings.Cut(j.environment["PATH"], ":")
+	if j.environment["AWS_ENDPOINT_URL_PROTON"] != "" && findProgram(path, "aws") != "" {
+		if err := f.writeAWSWrapper(); err != nil {
+			return err
+		}
+	}
+	_, err := f.writeSession(r.Build.Commands)
+	return err
+}
+
+// status words the end of a run, with what was reported meanwhile. Reported
+// outputs win over the outputs file, even when they are none.
+func status(ctx context.Context, r engine.Run, res result) (engine.Status, error) {
+	var report engine.Report
+	if r.Report != nil {
+		var err error
+		if report, err = r.Report(ctx); err != nil {
+			return engine.Status{}, fmt.Errorf("read what was notified: %w", err)
+		}
+	}
+	s := engine.Status{Done: true, Failure: res.Failure, Checkpoint: finished}
+	if report.Status == "FAILED" {
+		said := report.Message
+		if said == "" {
+			said = "the commands notified the status FAILED"
+		}
+		if s.Failure == "" {
+			s.Failure = said
+		} else if report.Message != "" {
+			s.Failure += " (notified: " + said + ")"
+		}
+	}
+	if s.Failure != "" || r.Goal == engine.Destroy {
+		return s, nil
+	}
+	s.Outputs = res.Outputs
+	if report.HasOutputs {
+		s.Outputs = report.Outputs
+	}
+	return s, nil
+}
+
+// Cancel stops the run, wherever on this machine it is going on, and sees to
+// it that a Step that comes later does not start it again.
+func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) error {
+	if err := check(r); err != nil {
+		return err
+	}
+	dir := filepath.Join(d.Root, r.ID)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cancelled"), nil, 0o600); err != nil {
+		return err
+	}
+	f, err := d.claim(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	killMarked(f.path("job", "src"))
+	return nil
+}
+
+// Forget removes the work folder of a run, stopping it if it is going on. The
+// caller does so once the run's Status is stored: a Step after it would begin
+// anew.
+func (d *Driver) Forget(ctx context.Context, id string) error {
+	if !runID.MatchString(id) {
+		return fmt.Errorf("run id %q: must be a UUID", id)
+	}
+	dir := filepath.Join(d.Root, id)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	f, err := d.claim(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	return f.remove()
+}
+
+func (f *folder) remove() error {
+	killMarked(f.path("job", "src"))
+	return engine.RemoveFolder(f.dir)
+}
+
+// Sweep removes the work folders that nothing has happened in for the given
+// time and that nobody works on, for runs whose Forget was lost. It is meant
+// for the start of a server, and older should be well above any run's time.
+func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
+	entries, err := os.ReadDir(d.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var problems []error
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || !runID.MatchString(e.Name()) || time.Since(info.ModTime()) < older {
+			continue
+		}
+		f, err := tryLock(filepath.Join(d.Root, e.Name()), false)
+		if f != nil {
+			err = f.remove()
+			f.release()
+		}
+		problems = append(problems, err)
+	}
+	return errors.Join(append(problems, err)...)
+}

@@ -1,0 +1,139 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine"
+)
+
+// order is what the server sends its supervisor, through a pipe that it then
+// keeps open: the end of the pipe is the death of the server. It is never
+// written to disk, for it holds secrets.
+type order struct {
+	Dir         string // the run's folder
+	BuildID     string
+	Shell       string
+	Session     string // script
+	Commands    []string
+	Environment []string
+	Secrets     []string
+	Timeout     time.Duration
+	Grace       time.Duration
+	Limits      engine.LogLimits
+}
+
+// supervise starts a supervisor and hands on the log until it has ended. No
+// result and no error means that the run was cancelled.
+func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) (*result, error) {
+	timeout := d.Timeout
+	if r.Build.Timeout > 0 {
+		timeout = r.Build.Timeout
+	}
+	o := order{
+		Dir: f.dir, BuildID: buildID(r), Shell: d.Shell, Session: f.path("job", "commands", "session"),
+		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
+		Timeout: timeout, Grace: d.Grace, Limits: d.Limits,
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	cmd, orders, err := f.startSupervisor(o)
+	if err != nil {
+		return nil, err
+	}
+	defer orders.Close()
+	ended := make(chan struct{})
+	delivered := make(chan error, 1)
+	go func() { delivered <- f.deliver(r.Log, ended) }()
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+
+	var exit error
+	select {
+	case exit = <-exited:
+	case <-ctx.Done():
+		orders.WriteString("stop\n")
+		select {
+		case exit = <-exited:
+		case <-time.After(d.Grace + 5*time.Second):
+			cmd.Process.Kill()
+			exit = <-exited
+		}
+	}
+	close(ended)
+	deliverErr := <-delivered
+	return f.outcome(ctx, cmd, errors.Join(exit, deliverErr))
+}
+
+// outcome tells how a supervisor that is no more has ended.
+func (f *folder) outcome(ctx context.Context, cmd *exec.Cmd, problem error) (*result, error) {
+	res, err := f.result()
+	if res != nil || err != nil {
+		return res, err
+	}
+	killMarked(f.path("job", "src"))
+	switch {
+	case f.has("cancelled"):
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case problem == nil:
+		problem = errors.New("it was told to stop")
+	}
+	stderr, _ := os.ReadFile(f.path("supervisor.err"))
+	return nil, fmt.Errorf("supervisor %d of the commands ended without a result: %w: %s",
+		cmd.Process.Pid, problem, bytes.TrimSpace(stderr[:min(len(stderr), 1000)]))
+}
+
+// startSupervisor starts this program again as the supervisor. It gets the
+// lock's open file, so that the lock is held as long as either lives.
+func (f *folder) startSupervisor(o order) (*exec.Cmd, *os.File, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	if runtime.GOOS == "linux" {
+		self = "/proc/self/exe" // also right after the file was replaced by an upgrade
+	}
+	stderr, err := os.Create(f.path("supervisor.err"))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stderr.Close()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer read.Close()
+	cmd := exec.Command(self, o.BuildID)
+	cmd.Args[0] = "hadron-supervisor"
+	cmd.Env = []string{supervisorMarker + "=1"}
+	cmd.Dir = f.dir
+	cmd.Stdin, cmd.Stderr = read, stderr
+	cmd.ExtraFiles = []*os.File{f.lock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of the terminal's signals
+	if err := cmd.Start(); err != nil {
+		write.Close()
+		return nil, nil, fmt.Errorf("start the supervisor of the commands: %w", err)
+	}
+	_, err = f.lock.WriteAt([]byte(strconv.Itoa(cmd.Process.Pid)+"\n"), 0)
+	if err == nil {
+		err = json.NewEncoder(write).Encode(o)
+	}
+	if err != nil {
+		write.Close() // which ends the supervisor
+		cmd.Wait()
+		return nil, nil, fmt.Errorf("give the supervisor its orders: %w", err)
+	}
+	return cmd, write, nil
+}
