@@ -3,6 +3,7 @@ package awsjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -42,7 +43,7 @@ func Decode(body []byte, s *Shape, out any) error {
 // malformed says what makes a body something else than JSON.
 func malformed(body []byte) string {
 	err := json.Unmarshal(body, new(json.RawMessage))
-	if e, ok := err.(*json.SyntaxError); ok {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("the request body is not valid JSON: %s at byte %d", e.Error(), e.Offset)
 	}
 	return "the request body is not valid JSON"
