@@ -182,7 +182,7 @@ func (d *Driver) run(ctx context.Context, f *folder, r engine.Run) (*result, err
 	if fail, ok := errors.AsType[failure](err); ok {
 		text := engine.NewRedactor(j.secrets...).String(fmt.Sprintf("CodeBuild build %s failed: %s", buildID(r), fail))
 		io.WriteString(r.Log, "[hadron] "+engine.Clean(text)+"\n")
-		return &result{Failure: text}, nil
+		return f.keep(result{Failure: text, Exit: -1, Finished: time.Now().UTC()})
 	}
 	if err != nil {
 		return nil, err

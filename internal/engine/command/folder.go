@@ -185,6 +185,15 @@ func (f *folder) result() (*result, error) {
 	return &res, nil
 }
 
+// keep stores how a run ended, and returns it.
+func (f *folder) keep(res result) (*result, error) {
+	text, err := json.Marshal(res)
+	if err != nil {
+		return nil, err
+	}
+	return &res, writeWhole(f.path("result.json"), text)
+}
+
 // writeWhole writes a file so that it is there whole or not at all.
 func writeWhole(name string, content []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".new-")

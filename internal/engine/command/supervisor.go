@@ -94,11 +94,8 @@ func superviseCommands() error {
 	}
 	log.Close()
 	res.Finished = time.Now().UTC()
-	text, err := json.Marshal(res)
-	if err != nil {
-		return err
-	}
-	return writeWhole(s.folder.path("result.json"), text)
+	_, err = s.folder.keep(*res)
+	return err
 }
 
 // watchServer asks for a stop when the server says so, or is gone.
