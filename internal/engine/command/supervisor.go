@@ -28,9 +28,11 @@ func SuperviseIfAsked() {
 	}
 	if err := superviseCommands(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		syscall.Exit(1)
 	}
-	os.Exit(0)
+	// Not os.Exit: the server waits, and the race detector of a test binary
+	// would let it wait for a second more.
+	syscall.Exit(0)
 }
 
 // supervisor runs one shell session and outlives the server by a moment.
