@@ -187,3 +187,13 @@ type AccountSettings struct {
 	PipelineRepository       *ProvisioningRepository
 	Revision                 int64
 }
+
+// CurrentVersionShown is the version that Get answers with. Proton shows none
+// while a first deployment runs; after a first deployment that did not succeed
+// the attempted version is shown, so that the resource can be updated.
+func (r Deployable) CurrentVersionShown() Version {
+	if r.Status == InProgress || r.Status == Cancelling {
+		return r.Version
+	}
+	return r.CurrentVersion()
+}

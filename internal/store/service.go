@@ -180,12 +180,15 @@ var stale = map[Staleness]string{
 }
 
 // InstancePosition is where a page of instances ended: the value of the column
-// that orders them (instants in microseconds), then the names that break ties.
+// that orders them, then the names that break ties.
 type InstancePosition struct {
-	Value   any
+	Text    string
+	Instant int64 // microseconds, of the columns that hold instants
 	Service string
 	Name    string
 }
+
+func (o InstanceOrder) instants() bool { return o == ByLastAttempted || o == ByCreated }
 
 // ServiceInstances lists instances in an order, from behind a position (nil:
 // from the start).
@@ -215,7 +218,11 @@ func (tx *Tx) ServiceInstances(ctx context.Context, s proton.Scope, f InstanceFi
 		direction, compare = " DESC", " < "
 	}
 	if after != nil {
-		w.and("("+string(by)+", service_name, name)"+compare+"(?, ?, ?)", after.Value, after.Service, after.Name)
+		value := any(after.Text)
+		if by.instants() {
+			value = after.Instant
+		}
+		w.and("("+string(by)+", service_name, name)"+compare+"(?, ?, ?)", value, after.Service, after.Name)
 	}
 	order := " ORDER BY " + string(by) + direction + ", service_name" + direction + ", name" + direction + " LIMIT ?"
 	return serviceInstances.list(ctx, tx, w.clause()+order, append(w.args, limit)...)
@@ -252,4 +259,26 @@ func between(w *where, column string, after, before time.Time) {
 	if !before.IsZero() {
 		w.and(column+" < ?", micros(before))
 	}
+}
+
+// PositionOf is where a page that is ordered by a column ends with instance i.
+func PositionOf(i proton.ServiceInstance, by InstanceOrder) InstancePosition {
+	position := InstancePosition{Service: i.ServiceName, Name: i.Name}
+	switch by {
+	case ByName:
+		position.Text = i.Name
+	case ByStatus:
+		position.Text = string(i.Status)
+	case ByTemplateName:
+		position.Text = i.TemplateName
+	case ByEnvironmentName:
+		position.Text = i.EnvironmentName
+	case ByLastAttempted:
+		position.Instant = micros(i.LastAttemptedAt)
+	case ByCreated:
+		position.Instant = micros(i.CreatedAt)
+	default:
+		position.Text = i.ServiceName
+	}
+	return position
 }

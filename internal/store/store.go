@@ -252,3 +252,7 @@ func redactURL(url string) string {
 	}
 	return url
 }
+
+// CompleteJob records, in the transaction of the handler that ctx was given
+// to, that its job is done. Without a job in ctx it does nothing.
+func (tx *Tx) CompleteJob(ctx context.Context) error { return jobs.Complete(ctx, tx.sql) }

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// NotifyResourceDeploymentStatusChange records what automation reports of a
+// running deployment: a status, a message, outputs. Whether that ends the
+// deployment is its engine's to say: for commands the exit of the job decides,
+// though a report of failure counts as failure. Invalid, NotFound, Conflict.
+func (p *Plane) NotifyResourceDeploymentStatusChange(ctx context.Context, in *api.NotifyResourceDeploymentStatusChangeInput) (*api.NotifyResourceDeploymentStatusChangeOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "NotifyResourceDeploymentStatusChange", proton.ARN(*in.ResourceArn)); err != nil {
+		return nil, err
+	}
+	r, err := proton.ParseARN(*in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.sameScope(ctx, "NotifyResourceDeploymentStatusChange", r); err != nil {
+		return nil, err
+	}
+	target, err := notifiable(s, r)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		arn, current, err := target(ctx, tx)
+		if err != nil {
+			return err
+		}
+		d, err := tx.Deployment(ctx, s, current.LastAttemptedDeploymentID)
+		if err != nil {
+			return err
+		}
+		if in.DeploymentId != nil && *in.DeploymentId != d.ID {
+			return proton.Errorf(proton.Conflict, "Deployment %s is not the current deployment of %s.", *in.DeploymentId, arn)
+		}
+		if !d.Status.Running() {
+			return lateReport(in, d)
+		}
+		d.Report = mergeReport(d.Report, in)
+		return tx.SaveDeployment(ctx, d)
+	})
+	return &api.NotifyResourceDeploymentStatusChangeOutput{}, err
+}
+
+func notifiable(s proton.Scope, r proton.Resource) (deployed, error) {
+	switch r.Type {
+	case proton.ResourceEnvironment:
+		return environmentTarget(s, r.Name), nil
+	case proton.ResourceServiceInstance:
+		return instanceTarget(s, r.Name, r.Child), nil
+	case proton.ResourcePipeline:
+		return pipelineTarget(s, r.Name), nil
+	}
+	return nil, proton.Errorf(proton.Invalid, "Resource %s is not deployed: give the ARN of an environment, a service instance or a pipeline.", r.ARN())
+}
+
+// lateReport judges a report on a deployment that has ended: only a repeat of
+// the status it ended with is taken, and changes nothing.
+func lateReport(in *api.NotifyResourceDeploymentStatusChangeInput, d proton.Deployment) error {
+	if in.DeploymentId != nil && in.Status != nil && string(*in.Status) == string(d.Status) {
+		return nil
+	}
+	return proton.Errorf(proton.Conflict, "%s has no deployment in progress.", d.TargetARN())
+}
+
+func mergeReport(r proton.Report, in *api.NotifyResourceDeploymentStatusChangeInput) proton.Report {
+	if in.Status != nil {
+		r.Status = string(*in.Status)
+	}
+	if in.StatusMessage != nil {
+		r.Message = strings.ToValidUTF8(*in.StatusMessage, "\uFFFD")
+	}
+	if in.Outputs != nil {
+		r.HasOutputs, r.Outputs = true, fromOutputs(in.Outputs)
+	}
+	return r
+}

@@ -1,0 +1,161 @@
+// Package control is the control plane: what each operation of the API does.
+//
+// Plane has one method for each operation. A method authorizes, finds what the
+// call refers to, lets the domain decide, and writes the decision, with the
+// jobs that carry it out, in one transaction; nothing outside the database
+// happens inside one. There are no controllers: Plane implements the generated
+// interfaces, and shape.go maps the domain to the wire.
+//
+// It never talks to an engine, renders a template or waits for a deployment;
+// that is package provision's part.
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// Quotas bound what an account may have in a Region.
+type Quotas struct {
+	Templates           int // environment and service templates together
+	VersionsPerTemplate int
+	Environments        int
+	Services            int
+	InstancesPerService int
+}
+
+// DefaultQuotas are those Proton published last.
+func DefaultQuotas() Quotas {
+	return Quotas{Templates: 1000, VersionsPerTemplate: 1000, Environments: 1000, Services: 1000, InstancesPerService: 20}
+}
+
+// Config is what a Plane is made of.
+type Config struct {
+	Store   *store.Store
+	Bundles *bundle.Library
+	Quotas  Quotas
+	// Methods are the provisioning methods that this server has engines for.
+	Methods map[string]bool
+	// Throttled reports whether an account is calling too fast; nil: never.
+	Throttled func(account string) bool
+	Logger    *slog.Logger
+}
+
+// Plane carries out the operations. It is safe for concurrent use.
+type Plane struct {
+	api.Unimplemented
+	Config
+	tokenKey []byte // signs page tokens
+	now      func() time.Time
+	newID    func() string
+}
+
+var (
+	_ api.Proton = (*Plane)(nil)
+	_ api.Hadron = (*Plane)(nil)
+)
+
+// New makes a Plane.
+func New(ctx context.Context, c Config) (*Plane, error) {
+	key, err := c.Store.Secret(ctx, "page-token-key")
+	if err != nil {
+		return nil, fmt.Errorf("page token key: %w", err)
+	}
+	return &Plane{Config: c, tokenKey: key, now: wireNow, newID: uuid.NewString}, nil
+}
+
+// wireNow is the time in the wire's precision, so that what a caller reads is
+// exactly what is stored and compared.
+func wireNow() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// scopeOf is the account and Region a request works in.
+func scopeOf(ctx context.Context) proton.Scope {
+	p, _ := auth.PrincipalFrom(ctx)
+	return proton.Scope{Account: p.AccountID, Region: p.Region}
+}
+
+// authorize refuses a caller who may not carry out an operation on a resource,
+// or who calls too fast. Denied or Throttled.
+func (p *Plane) authorize(ctx context.Context, operation string, resource proton.ARN) error {
+	caller, ok := auth.PrincipalFrom(ctx)
+	if !ok {
+		return proton.Errorf(proton.Denied, "The request has no principal.")
+	}
+	if p.Throttled != nil && p.Throttled(caller.AccountID) {
+		return proton.Errorf(proton.Throttled, "Rate exceeded")
+	}
+	if !caller.May("proton:"+operation, string(resource)) {
+		return denied(ctx, operation, resource)
+	}
+	return nil
+}
+
+func denied(ctx context.Context, operation string, resource proton.ARN) error {
+	caller, _ := auth.PrincipalFrom(ctx)
+	return proton.Errorf(proton.Denied, "User: %s is not authorized to perform: proton:%s on resource: %s", caller.ARN, operation, resource)
+}
+
+// authorizeTags refuses a caller who may not put tags on what a create call
+// makes; a call without tags needs no such permission.
+func (p *Plane) authorizeTags(ctx context.Context, tags []api.Tag, resource proton.ARN) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	return p.authorize(ctx, "TagResource", resource)
+}
+
+// anyResource stands for operations that are not about one resource.
+const anyResource proton.ARN = "*"
+
+// MapError gives a refusal its exception. Nil for what is not a refusal.
+func MapError(err error) *awsjson.Error {
+	code := ""
+	switch proton.KindOf(err) {
+	case proton.Invalid:
+		code = "ValidationException"
+	case proton.NotFound:
+		code = "ResourceNotFoundException"
+	case proton.Conflict:
+		code = "ConflictException"
+	case proton.QuotaExceeded:
+		code = "ServiceQuotaExceededException"
+	case proton.Denied:
+		code = "AccessDeniedException"
+	case proton.Throttled:
+		code = "ThrottlingException"
+	default:
+		return nil
+	}
+	message := err.Error()
+	if refusal, ok := asRefusal(err); ok {
+		message = refusal.Message
+	}
+	return &awsjson.Error{Code: code, Message: message, Cause: err}
+}
+
+// requestHash identifies a request by all it says. Tags count in any order.
+func requestHash(request any, tags []api.Tag) string {
+	text, err := json.Marshal(request)
+	if err != nil {
+		panic(fmt.Sprintf("control: a request that was decoded cannot be encoded: %v", err))
+	}
+	sorted, err := proton.MergeTags(nil, fromTags(tags))
+	if err == nil {
+		text = fmt.Appendf(text, "%q", sorted)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

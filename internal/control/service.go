@@ -1,0 +1,313 @@
+package control
+
+import (
+	"context"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// CreateService makes a service, its instances in their environments and, if
+// its template has one, its pipeline, and starts to deploy them: the instances
+// side by side, then the pipeline with their outputs. All of them exist when
+// the call is answered. A repeat answers the existing service. Invalid,
+// NotFound, Conflict, QuotaExceeded.
+func (p *Plane) CreateService(ctx context.Context, in *api.CreateServiceInput) (*api.CreateServiceOutput, error) {
+	s := scopeOf(ctx)
+	arn := s.ServiceARN(*in.Name)
+	if err := p.authorize(ctx, "CreateService", arn); err != nil {
+		return nil, err
+	}
+	if err := p.authorizeTags(ctx, in.Tags, arn); err != nil {
+		return nil, err
+	}
+	if err := proton.CheckTags(fromTags(in.Tags)); err != nil {
+		return nil, err
+	}
+	request := *in
+	request.Tags = nil
+	service := proton.Service{
+		Scope: s, Name: *in.Name, TemplateName: *in.TemplateName, Description: api.Value(in.Description),
+		BranchName: api.Value(in.BranchName), RepositoryConnectionARN: api.Value(in.RepositoryConnectionArn),
+		RepositoryID: api.Value(in.RepositoryId), Spec: *in.Spec,
+		Creation: proton.Creation{RequestHash: requestHash(request, in.Tags)},
+	}
+	if existing, err := p.existingService(ctx, service); err != nil || existing != nil {
+		return &api.CreateServiceOutput{Service: existing}, err
+	}
+	r, err := p.checkService(ctx, service, *in.TemplateMajorVersion, in.TemplateMinorVersion)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		existing, err := tx.Service(ctx, s, service.Name)
+		if err == nil { // made since it was looked for
+			service = existing
+			return judgeService(existing, r.Service)
+		}
+		if !proton.IsNotFound(err) {
+			return err
+		}
+		service, err = p.insertService(ctx, tx, r, in.Tags)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateServiceOutput{Service: toService(service)}, nil
+}
+
+// existingService answers the service that the same call made before, nil if
+// the name is free.
+func (p *Plane) existingService(ctx context.Context, wanted proton.Service) (*api.Service, error) {
+	var existing proton.Service
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		existing, err = tx.Service(ctx, wanted.Scope, wanted.Name)
+		return err
+	})
+	if proton.IsNotFound(err) {
+		return nil, nil
+	}
+	if err == nil {
+		err = judgeService(existing, wanted)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return toService(existing), nil
+}
+
+func judgeService(existing, wanted proton.Service) error {
+	if existing.Status == proton.ServiceDeleteInProgress || existing.Status == proton.ServiceDeleteFailed {
+		return proton.Errorf(proton.Conflict, "Service %s is being deleted.", existing.ARN())
+	}
+	return proton.JudgeRepeat(existing.Creation, wanted.Creation.RequestHash, existing.ARN(), false)
+}
+
+// checkService makes all checks of a create call that can be made before the
+// transaction: the template and its bundle, the spec, the account's settings.
+func (p *Plane) checkService(ctx context.Context, service proton.Service, major string, minor *string) (proton.ServiceRequest, error) {
+	r := proton.ServiceRequest{Service: service}
+	var t proton.Template
+	var settings proton.AccountSettings
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if t, err = tx.Template(ctx, service.Scope, proton.ServiceTemplate, service.TemplateName); err != nil {
+			return err
+		}
+		if r.Version, err = deployableVersion(ctx, tx, t, major, minor); err != nil {
+			return err
+		}
+		settings, err = tx.AccountSettings(ctx, service.Scope)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Service.HasPipeline = !t.CustomerManaged
+	if err := checkRepository(r.Service); err != nil {
+		return r, err
+	}
+	if r.Instances, err = p.checkServiceSpec(ctx, r); err != nil {
+		return r, err
+	}
+	return r, p.checkPipelineMethod(r, settings)
+}
+
+// checkRepository holds the code repository against the template: all of it
+// is needed for a pipeline, none of it may be given without one.
+func checkRepository(s proton.Service) error {
+	given := 0
+	for _, value := range []string{s.RepositoryConnectionARN, s.RepositoryID, s.BranchName} {
+		if value != "" {
+			given++
+		}
+	}
+	switch {
+	case s.HasPipeline && given < 3:
+		return proton.Errorf(proton.Invalid, "repositoryConnectionArn, repositoryId and branchName are required for a service with a pipeline.")
+	case !s.HasPipeline && given > 0:
+		return proton.Errorf(proton.Invalid, "repositoryConnectionArn, repositoryId and branchName can't be specified: service template %s has no pipeline.", s.TemplateName)
+	}
+	return nil
+}
+
+// checkServiceSpec holds the spec against the bundle's schema and answers the
+// instances it asks for.
+func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest) ([]proton.WantedInstance, error) {
+	b, err := p.Bundles.Bundle(ctx, r.Version.BundleDigest)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := bundle.ParseServiceSpec(r.Service.Spec)
+	if err != nil {
+		return nil, invalidSpec(err)
+	}
+	if paths := spec.CurrentValues(); len(paths) > 0 {
+		return nil, noCurrentValue(paths)
+	}
+	if _, err := b.ServiceProblems(spec); err != nil {
+		return nil, invalidSpec(err)
+	}
+	if len(spec.Instances) > p.Quotas.InstancesPerService {
+		return nil, proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
+	}
+	var wanted []proton.WantedInstance
+	for _, i := range spec.Instances {
+		wanted = append(wanted, proton.WantedInstance{Name: i.Name, EnvironmentName: i.Environment})
+	}
+	return wanted, nil
+}
+
+// checkPipelineMethod refuses a pipeline that AWS could not be asked for
+// without a role, and what no engine of this server can provision.
+func (p *Plane) checkPipelineMethod(r proton.ServiceRequest, settings proton.AccountSettings) error {
+	methods := r.Version.Methods
+	if methods.Pipeline == "CLOUDFORMATION" && settings.PipelineServiceRoleARN == "" {
+		return proton.Errorf(proton.Invalid, "Operation cannot be run until pipeline roles have been configured")
+	}
+	for _, method := range []string{methods.Infrastructure, methods.Pipeline} {
+		if err := p.checkMethod(method, r.Version.ARN()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertService writes a checked service with all its parts and deployments.
+func (p *Plane) insertService(ctx context.Context, tx *store.Tx, r proton.ServiceRequest, tags []api.Tag) (proton.Service, error) {
+	if err := recheckVersion(ctx, tx, r.Version); err != nil {
+		return r.Service, err
+	}
+	n, err := tx.CountServices(ctx, r.Service.Scope)
+	if err != nil {
+		return r.Service, err
+	}
+	if n >= p.Quotas.Services {
+		return r.Service, proton.Errorf(proton.QuotaExceeded, "The maximum number of services for this account has been reached.")
+	}
+	environments := map[string]proton.Environment{}
+	for _, i := range r.Instances {
+		if environments[i.EnvironmentName], err = tx.Environment(ctx, r.Service.Scope, i.EnvironmentName); err != nil {
+			return r.Service, err
+		}
+	}
+	plan, err := proton.PlanService(r, environments, p.newID, p.now())
+	if err != nil {
+		return r.Service, err
+	}
+	if err := tx.InsertService(ctx, plan); err != nil {
+		return r.Service, err
+	}
+	arns := []proton.ARN{plan.Service.ARN()}
+	for _, i := range plan.Instances {
+		arns = append(arns, i.ARN())
+	}
+	for _, arn := range arns { // instances get a copy of the service's tags
+		if err := tx.PutTags(ctx, arn, fromTags(tags)); err != nil {
+			return r.Service, err
+		}
+	}
+	return plan.Service, nil
+}
+
+// GetService reads a service with its pipeline. NotFound.
+func (p *Plane) GetService(ctx context.Context, in *api.GetServiceInput) (*api.GetServiceOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "GetService", s.ServiceARN(*in.Name)); err != nil {
+		return nil, err
+	}
+	out := &api.GetServiceOutput{}
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		service, err := tx.Service(ctx, s, *in.Name)
+		if err != nil {
+			return err
+		}
+		out.Service = toService(service)
+		if !service.HasPipeline {
+			return nil
+		}
+		pipeline, err := tx.Pipeline(ctx, s, *in.Name)
+		out.Service.Pipeline = toPipeline(pipeline)
+		return err
+	})
+	return out, err
+}
+
+// ListServices lists services by name.
+func (p *Plane) ListServices(ctx context.Context, in *api.ListServicesInput) (*api.ListServicesOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "ListServices", anyResource); err != nil {
+		return nil, err
+	}
+	out := &api.ListServicesOutput{}
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		rows, next, err := listByName(p, s, "ListServices", nil, in.NextToken, in.MaxResults,
+			func(after string, limit int) ([]proton.Service, error) { return tx.Services(ctx, s, after, limit) },
+			func(service proton.Service) string { return service.Name })
+		out.Services, out.NextToken = toList(rows, toServiceSummary), next
+		return err
+	})
+	return out, err
+}
+
+// DeleteService starts to remove a service with its pipeline and instances;
+// while that goes on a repeat answers it, and afterwards an empty object. A
+// repeat after a failure tries what is left. Conflict.
+func (p *Plane) DeleteService(ctx context.Context, in *api.DeleteServiceInput) (*api.DeleteServiceOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "DeleteService", s.ServiceARN(*in.Name)); err != nil {
+		return nil, err
+	}
+	out := &api.DeleteServiceOutput{}
+	err := p.Store.Update(ctx, func(tx *store.Tx) error {
+		service, err := tx.Service(ctx, s, *in.Name)
+		if err != nil {
+			return err
+		}
+		if service.Status != proton.ServiceDeleteInProgress {
+			if service, err = p.beginServiceDelete(ctx, tx, service); err != nil {
+				return err
+			}
+		}
+		out.Service = toService(service)
+		return nil
+	})
+	if proton.IsNotFound(err) {
+		return &api.DeleteServiceOutput{}, nil
+	}
+	return out, err
+}
+
+func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service proton.Service) (proton.Service, error) {
+	instances, err := tx.InstancesOfService(ctx, service.Scope, service.Name)
+	if err != nil {
+		return service, err
+	}
+	pipeline, err := tx.Pipeline(ctx, service.Scope, service.Name)
+	if err != nil {
+		return service, err
+	}
+	plan, err := proton.PlanServiceDelete(service, instances, pipeline, p.newID, p.now())
+	if err != nil {
+		return service, err
+	}
+	if len(plan.Deployments) == 0 {
+		return plan.Service, tx.DeleteService(ctx, service)
+	}
+	if err := tx.SaveService(ctx, plan.Service); err != nil {
+		return service, err
+	}
+	for _, i := range plan.Instances {
+		if err := tx.SaveServiceInstance(ctx, i); err != nil {
+			return service, err
+		}
+	}
+	if plan.Pipeline != nil {
+		if err := tx.SavePipeline(ctx, *plan.Pipeline); err != nil {
+			return service, err
+		}
+	}
+	return plan.Service, tx.InsertDeployments(ctx, plan.Deployments...)
+}

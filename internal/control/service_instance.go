@@ -1,0 +1,152 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// GetServiceInstance reads a service instance. NotFound.
+func (p *Plane) GetServiceInstance(ctx context.Context, in *api.GetServiceInstanceInput) (*api.GetServiceInstanceOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "GetServiceInstance", s.ServiceInstanceARN(*in.ServiceName, *in.Name)); err != nil {
+		return nil, err
+	}
+	out := &api.GetServiceInstanceOutput{}
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		i, err := tx.ServiceInstance(ctx, s, *in.ServiceName, *in.Name)
+		out.ServiceInstance = toServiceInstance(i)
+		return err
+	})
+	return out, err
+}
+
+// instanceOrders are the columns that ListServiceInstances can sort by.
+var instanceOrders = map[api.ListServiceInstancesSortBy]store.InstanceOrder{
+	"name":                      store.ByName,
+	"deploymentStatus":          store.ByStatus,
+	"templateName":              store.ByTemplateName,
+	"serviceName":               store.ByServiceName,
+	"environmentName":           store.ByEnvironmentName,
+	"lastDeploymentAttemptedAt": store.ByLastAttempted,
+	"createdAt":                 store.ByCreated,
+}
+
+// ListServiceInstances lists instances: of one service, filtered and sorted
+// as asked. NotFound for an unknown service, Invalid for a bad filter.
+func (p *Plane) ListServiceInstances(ctx context.Context, in *api.ListServiceInstancesInput) (*api.ListServiceInstancesOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "ListServiceInstances", anyResource); err != nil {
+		return nil, err
+	}
+	filter, err := instanceFilter(in)
+	if err != nil {
+		return nil, err
+	}
+	by := store.ByServiceName
+	if in.SortBy != nil {
+		by = instanceOrders[*in.SortBy]
+	}
+	descending := in.SortOrder != nil && *in.SortOrder == api.SortOrderDescending
+	filters := []any{filter, by, descending}
+	var position store.InstancePosition
+	paged, err := p.pagePosition(s, "ListServiceInstances", filters, in.NextToken, &position)
+	if err != nil {
+		return nil, err
+	}
+	after := &position
+	if !paged {
+		after = nil
+	}
+	out := &api.ListServiceInstancesOutput{}
+	err = p.Store.View(ctx, func(tx *store.Tx) error {
+		if in.ServiceName != nil {
+			if _, err := tx.Service(ctx, s, *in.ServiceName); err != nil {
+				return err
+			}
+		}
+		size := pageSize(in.MaxResults)
+		rows, err := tx.ServiceInstances(ctx, s, filter, by, descending, after, size+1)
+		if err != nil {
+			return err
+		}
+		rows, out.NextToken, err = page(p, s, "ListServiceInstances", filters, rows, size, func(i proton.ServiceInstance) any {
+			return store.PositionOf(i, by)
+		})
+		out.ServiceInstances = toList(rows, toServiceInstanceSummary)
+		return err
+	})
+	return out, err
+}
+
+// instanceFilter reads the filters: values of the same key are alternatives,
+// different keys must all match.
+func instanceFilter(in *api.ListServiceInstancesInput) (store.InstanceFilter, error) {
+	var f store.InstanceFilter
+	for _, item := range in.Filters {
+		if item.Key == nil || item.Value == nil {
+			return f, proton.Errorf(proton.Invalid, "Each filter needs a key and a value.")
+		}
+		if err := addFilter(&f, *item.Key, *item.Value); err != nil {
+			return f, err
+		}
+	}
+	if in.ServiceName != nil {
+		// Both restrict: a service that the filters do not name matches nothing.
+		if len(f.Services) > 0 && !slices.Contains(f.Services, *in.ServiceName) {
+			f.Names = []string{""}
+		}
+		f.Services = []string{*in.ServiceName}
+	}
+	return f, nil
+}
+
+func addFilter(f *store.InstanceFilter, key api.ListServiceInstancesFilterBy, value string) (err error) {
+	switch key {
+	case "name":
+		f.Names = append(f.Names, value)
+	case "templateName":
+		f.Templates = append(f.Templates, value)
+	case "serviceName":
+		f.Services = append(f.Services, value)
+	case "environmentName":
+		f.Environments = append(f.Environments, value)
+	case "deploymentStatus":
+		if !slices.Contains(proton.DeploymentStatuses, proton.DeploymentStatus(value)) {
+			return invalidFilter()
+		}
+		f.Statuses = append(f.Statuses, proton.DeploymentStatus(value))
+	case "deployedTemplateVersionStatus":
+		switch s := store.Staleness(value); s {
+		case store.UpToDate, store.BehindMinor, store.BehindMajor:
+			f.Staleness = append(f.Staleness, s)
+		default:
+			return invalidFilter()
+		}
+	case "createdAtBefore":
+		f.CreatedBefore, err = filterTime(value)
+	case "createdAtAfter":
+		f.CreatedAfter, err = filterTime(value)
+	case "lastDeploymentAttemptedAtBefore":
+		f.AttemptedBefore, err = filterTime(value)
+	case "lastDeploymentAttemptedAtAfter":
+		f.AttemptedAfter, err = filterTime(value)
+	}
+	return err
+}
+
+// filterTime reads an instant in UTC, with or without a fraction of a second.
+func filterTime(value string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, value)
+	if err != nil || !strings.HasSuffix(value, "Z") {
+		return t, invalidFilter()
+	}
+	return t, nil
+}
+
+func invalidFilter() error { return proton.Errorf(proton.Invalid, "Invalid filter value.") }

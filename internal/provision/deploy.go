@@ -1,0 +1,214 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+const (
+	// shortWait is how long a driver may ask to wait without giving up the lease.
+	shortWait = 30 * time.Second
+	// maxFailures is how many steps in a row may be impossible to take before
+	// the deployment counts as failed.
+	maxFailures = 8
+)
+
+// errCancel is the cause of a step's end when the caller cancelled the deployment.
+var errCancel = errors.New("cancelled by the caller")
+
+// deploy works on one deployment until it has ended, must wait long, or is
+// lost to another worker.
+func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error) {
+	d, ok, err := p.claim(ctx, j)
+	if err != nil || !ok {
+		return jobs.Done(), err
+	}
+	log := p.Logger.With("deployment", d.ID, "attempt", d.Attempt, "target", string(d.TargetARN()))
+	log.DebugContext(ctx, "deployment claimed", "goal", string(d.Goal))
+	step, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err = jobs.Hold(step, p.Heartbeat, func(ctx context.Context) error {
+		status, err := p.Store.Heartbeat(ctx, d.ID, d.Attempt, time.Now().Add(p.Lease))
+		if status == proton.Cancelling && d.Status != proton.Cancelling {
+			cancel(errCancel)
+		}
+		return err
+	}, func(held context.Context) error { return p.work(ctx, held, d) })
+	switch {
+	case errors.Is(err, jobs.ErrLost):
+		log.WarnContext(ctx, "deployment lost to another worker")
+	case errors.Is(err, errCancel):
+		return jobs.Done(), p.cancel(ctx, d)
+	case errors.Is(context.Cause(ctx), jobs.ErrStopping):
+		log.InfoContext(ctx, "deployment handed over: the server is stopping")
+		return jobs.Done(), p.handOver(context.WithoutCancel(ctx), d, time.Time{})
+	case err != nil:
+		return jobs.Done(), p.failedStep(ctx, d, err)
+	}
+	return jobs.Done(), nil
+}
+
+// claim takes the deployment of a job, and records the facts it renders from
+// if this is the first time. ok is false if there is nothing to do.
+func (p *Provisioner) claim(ctx context.Context, j jobs.Job) (d proton.Deployment, ok bool, err error) {
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		now := time.Now()
+		d, ok, err = tx.ClaimDeployment(ctx, j.Key, j.Generation, p.Owner, now, now.Add(p.Lease))
+		if err != nil || !ok || d.Begun {
+			return err
+		}
+		if err := gather(ctx, tx, &d); err != nil {
+			return err
+		}
+		d.Begun = true
+		return tx.SaveHeldDeployment(ctx, d)
+	})
+	return d, ok, err
+}
+
+// work renders the deployment's files and steps its driver to the end. ctx
+// lives as long as the worker, held only as long as the lease.
+func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error {
+	if d.Inputs == nil { // nothing was ever provisioned, so nothing is to be removed
+		return p.finish(ctx, d, proton.Outcome{})
+	}
+	log := p.newLog(d)
+	defer log.Close()
+	run, method, err := p.run(held, d)
+	driver := p.Engines[method]
+	if err != nil {
+		if held.Err() != nil {
+			return context.Cause(held)
+		}
+		fmt.Fprintln(log, err)
+		return p.finish(ctx, d, proton.Outcome{Failure: err.Error()})
+	}
+	run.Log = log
+	if d.Status == proton.Cancelling {
+		return errCancel
+	}
+	for {
+		status, err := driver.Step(held, run, d.Checkpoint)
+		if cause := context.Cause(held); cause != nil && (err != nil || !status.Done) {
+			return cause
+		}
+		if err != nil {
+			fmt.Fprintf(log, "the step could not be taken: %v\n", err)
+			return err
+		}
+		if status.Done {
+			log.Close() // the log is whole when the end shows
+			if err := p.finish(ctx, d, outcome(method, status)); err != nil {
+				return err
+			}
+			return forget(ctx, driver, run.ID)
+		}
+		if d.Checkpoint, err = p.saveCheckpoint(ctx, d, status.Checkpoint); err != nil {
+			return err
+		}
+		if status.Wait > shortWait {
+			return p.handOver(ctx, d, p.now().Add(status.Wait))
+		}
+		select {
+		case <-held.Done():
+			return context.Cause(held)
+		case <-time.After(status.Wait):
+		}
+	}
+}
+
+// outcome is how a driver's last status reads for the domain.
+func outcome(method engine.Method, s engine.Status) proton.Outcome {
+	o := proton.Outcome{Failure: s.Failure}
+	if s.Failure != "" {
+		return o
+	}
+	for _, out := range s.Outputs {
+		o.Outputs = append(o.Outputs, proton.Output{Key: out.Key, Value: out.Value, Sensitive: out.Sensitive})
+	}
+	for _, res := range s.Resources {
+		o.Resources = append(o.Resources, proton.ProvisionedResource{Name: res.Name, Identifier: res.Identifier, Engine: string(method)})
+	}
+	return o
+}
+
+// forget lets a driver clean up after a run whose end is stored.
+func forget(ctx context.Context, driver engine.Driver, runID string) error {
+	f, ok := driver.(engine.Forgetter)
+	if !ok {
+		return nil
+	}
+	if err := f.Forget(ctx, runID); err != nil {
+		return fmt.Errorf("clean up after run %s: %w", runID, err)
+	}
+	return nil
+}
+
+func (p *Provisioner) saveCheckpoint(ctx context.Context, d proton.Deployment, checkpoint string) (string, error) {
+	return checkpoint, p.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		if err != nil {
+			return err
+		}
+		held.Checkpoint, held.Failures = checkpoint, 0
+		return tx.SaveHeldDeployment(ctx, held)
+	})
+}
+
+// handOver gives up the lease and queues the deployment for any worker, at an
+// instant (zero: at once).
+func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, at time.Time) error {
+	return p.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		if err != nil {
+			return err
+		}
+		return tx.RequeueHeldDeployment(ctx, held, at)
+	})
+}
+
+// failedStep queues a deployment whose step could not be taken anew, later
+// each time, and in the end gives up on it.
+func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause error) error {
+	if ctx.Err() != nil {
+		return cause // the lease runs out and someone else tries
+	}
+	p.Logger.WarnContext(ctx, "a deployment's step failed", "deployment", d.ID, "attempt", d.Attempt, "failures", d.Failures+1, "err", cause)
+	if d.Failures+1 >= maxFailures || !engine.Transient(cause) {
+		return p.finish(ctx, d, proton.Outcome{Failure: cause.Error()})
+	}
+	return p.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		if err != nil {
+			return err
+		}
+		held.Failures++
+		return tx.RequeueHeldDeployment(ctx, held, p.now().Add(time.Second<<held.Failures))
+	})
+}
+
+// cancel stops what runs of a deployment and records that it is cancelled.
+func (p *Provisioner) cancel(ctx context.Context, d proton.Deployment) error {
+	run, method, err := p.run(ctx, d)
+	driver := p.Engines[method]
+	if err == nil {
+		log := p.newLog(d)
+		defer log.Close()
+		run.Log = log
+		err = driver.Cancel(ctx, run, d.Checkpoint)
+	}
+	if err != nil {
+		return p.finish(ctx, d, proton.Outcome{Failure: "The deployment could not be cancelled: " + err.Error()})
+	}
+	if err := p.finish(ctx, d, proton.Outcome{Cancelled: true}); err != nil {
+		return err
+	}
+	return forget(ctx, driver, run.ID)
+}

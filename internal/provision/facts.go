@@ -1,0 +1,116 @@
+package provision
+
+import (
+	"context"
+
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// gather records in a deployment the facts that it renders from. For a removal
+// they are those of the last good deployment, or of the last one that began if
+// none was good; they stay nil if none ever began.
+func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	if d.Goal == proton.GoalDestroy {
+		return gatherPast(ctx, tx, d)
+	}
+	kind := proton.ServiceTemplate
+	if d.TargetType == proton.TargetEnvironment {
+		kind = proton.EnvironmentTemplate
+	}
+	v, err := tx.TemplateVersion(ctx, d.Scope, kind, d.Target.TemplateName, d.Target.Version)
+	if err != nil {
+		return err
+	}
+	in := &proton.Inputs{BundleDigest: v.BundleDigest, Spec: d.Target.Spec}
+	d.Inputs = in
+	if d.TargetType == proton.TargetEnvironment {
+		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
+		in.Environment = &proton.EnvironmentFacts{Name: e.Name, AccountID: e.ProvisioningAccount()}
+		return err
+	}
+	service, err := tx.Service(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	in.Service = &proton.ServiceFacts{
+		Name: service.Name, RepositoryConnectionARN: service.RepositoryConnectionARN,
+		RepositoryID: service.RepositoryID, BranchName: service.BranchName,
+	}
+	if d.TargetType == proton.TargetPipeline {
+		return gatherInstances(ctx, tx, d)
+	}
+	if in.Environment, err = environmentFacts(ctx, tx, d.Scope, d.EnvironmentName); err != nil {
+		return err
+	}
+	d.Target.EnvironmentDeploymentID = in.Environment.DeploymentID
+	pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
+	if pipeline != nil {
+		d.Target.PipelineDeploymentID = pipeline.LastSucceededDeploymentID
+	}
+	in.Instances = []proton.InstanceFacts{{Name: d.InstanceName, BundleDigest: v.BundleDigest, Spec: d.Target.Spec, Environment: *in.Environment}}
+	return err
+}
+
+// gatherPast takes the facts over from the deployment that is to be undone.
+func gatherPast(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	for _, id := range []string{d.PrecedingSucceededID, d.PrecedingAttemptedID} {
+		for id != "" {
+			past, ok, err := tx.DeploymentByID(ctx, id)
+			if err != nil || !ok {
+				return err
+			}
+			if past.Inputs != nil {
+				d.Inputs = past.Inputs
+				return nil
+			}
+			id = past.PrecedingAttemptedID
+		}
+	}
+	return nil
+}
+
+// gatherInstances adds what a pipeline sees of every instance, in spec order.
+func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	instances, err := tx.InstancesOfService(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	for _, i := range instances {
+		v, err := tx.TemplateVersion(ctx, d.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion())
+		if err != nil {
+			return err
+		}
+		e, err := environmentFacts(ctx, tx, d.Scope, i.EnvironmentName)
+		if err != nil {
+			return err
+		}
+		facts := proton.InstanceFacts{Name: i.Name, BundleDigest: v.BundleDigest, Spec: i.Spec, Environment: *e}
+		if facts.Spec == "" {
+			facts.Spec = d.Target.Spec // not deployed yet
+		}
+		if facts.Outputs, err = outputsOf(ctx, tx, i.LastSucceededDeploymentID); err != nil {
+			return err
+		}
+		d.Inputs.Instances = append(d.Inputs.Instances, facts)
+	}
+	return nil
+}
+
+func environmentFacts(ctx context.Context, tx *store.Tx, s proton.Scope, name string) (*proton.EnvironmentFacts, error) {
+	e, err := tx.Environment(ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	facts := &proton.EnvironmentFacts{Name: e.Name, AccountID: e.ProvisioningAccount(), DeploymentID: e.LastSucceededDeploymentID}
+	facts.Outputs, err = outputsOf(ctx, tx, e.LastSucceededDeploymentID)
+	return facts, err
+}
+
+func outputsOf(ctx context.Context, tx *store.Tx, deploymentID string) ([]proton.Output, error) {
+	if deploymentID == "" {
+		return nil, nil
+	}
+	d, _, err := tx.DeploymentByID(ctx, deploymentID)
+	return d.Outputs, err
+}

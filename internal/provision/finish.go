@@ -1,0 +1,165 @@
+package provision
+
+import (
+	"context"
+
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// finish records how a deployment ended, with everything that follows from it:
+// its target's state, the service's, and the deployments that waited for it.
+// One transaction; jobs.ErrLost if the deployment is another worker's by now.
+func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.Outcome) error {
+	return p.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		if err != nil {
+			return err
+		}
+		ended, err := held.End(o, p.now())
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveHeldDeployment(ctx, ended); err != nil {
+			return err
+		}
+		if err := p.settleTarget(ctx, tx, ended); err != nil {
+			return err
+		}
+		return tx.CompleteJob(ctx)
+	})
+}
+
+// settleTarget carries a deployment's end over to what it deployed.
+func (p *Provisioner) settleTarget(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
+	removed := d.Status == proton.DeleteComplete
+	switch d.TargetType {
+	case proton.TargetEnvironment:
+		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
+		if err != nil {
+			return err
+		}
+		if removed {
+			return tx.DeleteEnvironment(ctx, e)
+		}
+		e.Deployable = e.Finish(d)
+		return tx.SaveEnvironment(ctx, e)
+
+	case proton.TargetServiceInstance:
+		i, err := tx.ServiceInstance(ctx, d.Scope, d.ServiceName, d.InstanceName)
+		if err != nil {
+			return err
+		}
+		if removed {
+			err = tx.DeleteServiceInstance(ctx, i)
+		} else {
+			i.Deployable = i.Finish(d)
+			err = tx.SaveServiceInstance(ctx, i)
+		}
+		if err != nil {
+			return err
+		}
+		return p.settleService(ctx, tx, d)
+
+	case proton.TargetPipeline:
+		pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
+		if err != nil {
+			return err
+		}
+		if pipeline == nil {
+			return proton.NoPipeline(d.Scope, d.ServiceName)
+		}
+		if removed {
+			err = tx.DeletePipeline(ctx, *pipeline)
+		} else {
+			pipeline.Deployable = pipeline.Finish(d)
+			err = tx.SavePipeline(ctx, *pipeline)
+		}
+		if err != nil {
+			return err
+		}
+		return p.settleService(ctx, tx, d)
+	}
+	return proton.Errorf(proton.Internal, "nothing settles deployments of a %s", d.TargetType)
+}
+
+// settleService carries the end of one part over to the service and to the
+// parts that waited for it.
+func (p *Provisioner) settleService(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
+	service, err := tx.Service(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	instances, err := tx.InstancesOfService(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	waiting, err := waitingPipeline(ctx, tx, pipeline)
+	if err != nil {
+		return err
+	}
+	settled, err := proton.Settle(service, instances, pipeline, waiting != nil)
+	if err != nil {
+		return err
+	}
+	return p.carryOut(ctx, tx, settled, service, instances, waiting)
+}
+
+// waitingPipeline is the deployment of a pipeline that waits for the instances;
+// nil if there is none.
+func waitingPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipeline) (*proton.Deployment, error) {
+	if pipeline == nil || !pipeline.Status.Running() {
+		return nil, nil
+	}
+	d, err := tx.Deployment(ctx, pipeline.Scope, pipeline.LastAttemptedDeploymentID)
+	if err != nil || d.Ready {
+		return nil, err
+	}
+	return &d, nil
+}
+
+// carryOut does what a settlement says.
+func (p *Provisioner) carryOut(ctx context.Context, tx *store.Tx, s proton.Settlement, service proton.Service, instances []proton.ServiceInstance, waiting *proton.Deployment) error {
+	switch {
+	case s.Remove:
+		return tx.DeleteService(ctx, service)
+	case s.StartPipeline:
+		return tx.ReleaseDeployment(ctx, waiting.ID)
+	case s.StartInstances:
+		for _, i := range instances {
+			if err := tx.ReleaseDeployment(ctx, i.LastAttemptedDeploymentID); err != nil {
+				return err
+			}
+		}
+		return nil
+	case s.Status == "":
+		return nil
+	}
+	if s.FailPipeline != "" {
+		if err := p.failWaiting(ctx, tx, *waiting, s.FailPipeline); err != nil {
+			return err
+		}
+	}
+	return tx.SaveService(ctx, service.Apply(s, p.now()))
+}
+
+// failWaiting ends a pipeline's deployment that was never started.
+func (p *Provisioner) failWaiting(ctx context.Context, tx *store.Tx, d proton.Deployment, why string) error {
+	ended, err := d.End(proton.Outcome{Failure: why}, p.now())
+	if err != nil {
+		return err
+	}
+	if err := tx.SaveDeployment(ctx, ended); err != nil {
+		return err
+	}
+	pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
+	if err != nil {
+		return err
+	}
+	pipeline.Deployable = pipeline.Finish(ended)
+	return tx.SavePipeline(ctx, *pipeline)
+}

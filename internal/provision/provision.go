@@ -1,0 +1,94 @@
+// Package provision carries out what the control plane has decided: it works
+// off deployments and registers template versions.
+//
+// A deployment is claimed, which raises its attempt number; the facts it
+// renders from are recorded; its files are rendered; its engine's driver is
+// stepped until the run has ended; and the end is recorded with all that
+// follows from it in one transaction. Every write says which attempt it
+// belongs to, so a worker that lost its lease writes nothing. Whatever line
+// the process dies on, another worker claims the deployment and carries on
+// from the last checkpoint; drivers look before they act.
+//
+// It never talks to callers and makes no rules: what an end means for a
+// service is decided by package proton.
+package provision
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// Objects is where template bundles are read from.
+type Objects interface {
+	// Object opens an object for an account; the size is in bytes.
+	Object(ctx context.Context, account, bucket, key string) (io.ReadCloser, int64, error)
+}
+
+// Config is what a Provisioner is made of.
+type Config struct {
+	Store   *store.Store
+	Bundles *bundle.Library
+	Engines engine.Set
+	Objects Objects
+	Owner   string // names this process in leases
+	Logger  *slog.Logger
+
+	// Lease is how long a claimed deployment is held without a heartbeat, 10 s;
+	// Heartbeat how often the lease is prolonged, 3 s. Zero: the defaults.
+	Lease     time.Duration
+	Heartbeat time.Duration
+}
+
+// Provisioner works off deployments and registrations. It is safe for
+// concurrent use.
+type Provisioner struct {
+	Config
+	now func() time.Time
+}
+
+// New makes a Provisioner.
+func New(c Config) *Provisioner {
+	if c.Lease == 0 {
+		c.Lease = 10 * time.Second
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 3 * time.Second
+	}
+	return &Provisioner{Config: c, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+}
+
+// Handlers are the kinds of jobs that a Provisioner does.
+func (p *Provisioner) Handlers() map[jobs.Kind]jobs.Handler {
+	return map[jobs.Kind]jobs.Handler{
+		jobs.Deploy:                  p.deploy,
+		jobs.RegisterTemplateVersion: p.register,
+	}
+}
+
+// Watch queues anew, once a second, the deployments whose lease has run out.
+// It returns when ctx ends.
+func (p *Provisioner) Watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		n, err := p.Store.RequeueExpired(ctx, time.Now())
+		switch {
+		case err != nil && ctx.Err() == nil:
+			p.Logger.ErrorContext(ctx, "look for expired leases", "err", err)
+		case n > 0:
+			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
+		}
+	}
+}

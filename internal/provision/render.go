@@ -1,0 +1,215 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// run renders what a deployment's driver is to carry out, and names the driver.
+// An error is worded for the person who deployed.
+func (p *Provisioner) run(ctx context.Context, d proton.Deployment) (engine.Run, engine.Method, error) {
+	b, err := p.Bundles.Bundle(ctx, d.Inputs.BundleDigest)
+	if err != nil {
+		return engine.Run{}, "", err
+	}
+	part := bundlePart(d.TargetType)
+	method, _ := b.Method(part)
+	if p.Engines[engine.Method(method)] == nil {
+		return engine.Run{}, "", fmt.Errorf("this server has no engine for %s, which %s is provisioned with", method, d.TargetARN())
+	}
+	data, err := p.data(ctx, b, d)
+	if err != nil {
+		return engine.Run{}, "", err
+	}
+	rendered, err := b.Render(ctx, part, data)
+	if err != nil {
+		return engine.Run{}, "", err
+	}
+	run := engine.Run{
+		ID: d.RunID, DeploymentID: d.ID, Goal: engine.Goal(d.Goal), ResourceARN: string(d.TargetARN()), StackName: d.StackName(),
+		AccountID: account(d), Region: d.Region, Build: build(rendered.Build, d.Goal),
+		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
+	}
+	if run.RoleARN, err = p.role(ctx, d, method); err != nil {
+		return engine.Run{}, "", err
+	}
+	for _, f := range rendered.Files {
+		run.Files = append(run.Files, engine.File(f))
+	}
+	return run, engine.Method(method), nil
+}
+
+func bundlePart(t proton.TargetType) bundle.Part {
+	switch t {
+	case proton.TargetServiceInstance:
+		return bundle.InstanceInfrastructure
+	case proton.TargetPipeline:
+		return bundle.PipelineInfrastructure
+	}
+	return bundle.Infrastructure
+}
+
+// account is where the deployment provisions: a pipeline always in its own.
+func account(d proton.Deployment) string {
+	if d.Inputs.Environment != nil {
+		return d.Inputs.Environment.AccountID
+	}
+	return d.Account
+}
+
+// role is the role that the environment, or for a pipeline the account, gives
+// to an engine; empty if none is given.
+func (p *Provisioner) role(ctx context.Context, d proton.Deployment, method string) (role string, err error) {
+	err = p.Store.View(ctx, func(tx *store.Tx) error {
+		if d.TargetType == proton.TargetPipeline {
+			settings, err := tx.AccountSettings(ctx, d.Scope)
+			role = settings.PipelineServiceRoleARN
+			if method == string(engine.Command) {
+				role = settings.PipelineCodebuildRoleARN
+			}
+			return err
+		}
+		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
+		role = e.ServiceRoleARN
+		if method == string(engine.Command) {
+			role = e.CodebuildRoleARN
+		}
+		return err
+	})
+	return role, err
+}
+
+func build(b *bundle.Build, goal proton.Goal) *engine.Build {
+	if b == nil {
+		return nil
+	}
+	commands := b.Provision
+	if goal == proton.GoalDestroy {
+		commands = b.Deprovision
+	}
+	return &engine.Build{
+		Image: b.Image, Commands: commands, Variables: b.Variables,
+		SecretsManager: b.SecretsManager, ParameterStore: b.ParameterStore, Timeout: b.Timeout,
+	}
+}
+
+// report reads what NotifyResourceDeploymentStatusChange has told so far.
+func (p *Provisioner) report(ctx context.Context, id string) (engine.Report, error) {
+	var d proton.Deployment
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		d, _, err = tx.DeploymentByID(ctx, id)
+		return err
+	})
+	r := engine.Report{Status: d.Report.Status, Message: d.Report.Message, HasOutputs: d.Report.HasOutputs}
+	for _, o := range d.Report.Outputs {
+		r.Outputs = append(r.Outputs, engine.Output{Key: o.Key, Value: o.Value})
+	}
+	return r, err
+}
+
+// data is what the templates of a deployment may refer to.
+func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deployment) (bundle.Data, error) {
+	in := d.Inputs
+	data := bundle.Data{Tags: tags(d)}
+	if in.Service != nil {
+		data.Service = &bundle.ServiceData{
+			Name: in.Service.Name, BranchName: in.Service.BranchName,
+			RepositoryID: in.Service.RepositoryID, RepositoryConnectionARN: in.Service.RepositoryConnectionARN,
+		}
+	}
+	var err error
+	switch d.TargetType {
+	case proton.TargetEnvironment:
+		data.Environment, err = environmentInputs(b, in)
+	case proton.TargetServiceInstance:
+		data.Environment = environmentData(*in.Environment)
+		data.Instance, err = instanceData(b, in.Instances[0])
+	case proton.TargetPipeline:
+		data.Pipeline, err = pipelineInputs(b, in)
+		for _, facts := range in.Instances {
+			if err != nil {
+				break
+			}
+			err = p.addInstance(ctx, &data, facts)
+		}
+	}
+	return data, err
+}
+
+func environmentInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.EnvironmentData, error) {
+	spec, err := bundle.ParseEnvironmentSpec(in.Spec)
+	if err != nil {
+		return nil, err
+	}
+	data := environmentData(*in.Environment)
+	data.Inputs, _, err = b.EnvironmentInputs(spec)
+	return data, err
+}
+
+func pipelineInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.PipelineData, error) {
+	spec, err := bundle.ParseServiceSpec(in.Spec)
+	if err != nil {
+		return nil, err
+	}
+	inputs, _, err := b.PipelineInputs(spec)
+	return &bundle.PipelineData{Inputs: inputs}, err
+}
+
+// addInstance adds an instance as a pipeline sees it; each has the inputs that
+// its own template version makes of its spec.
+func (p *Provisioner) addInstance(ctx context.Context, data *bundle.Data, facts proton.InstanceFacts) error {
+	b, err := p.Bundles.Bundle(ctx, facts.BundleDigest)
+	if err != nil {
+		return err
+	}
+	i, err := instanceData(b, facts)
+	if err != nil {
+		return err
+	}
+	i.Outputs = outputs(facts.Outputs)
+	i.Environment = environmentData(facts.Environment)
+	data.Instances = append(data.Instances, *i)
+	return nil
+}
+
+func instanceData(b *bundle.Bundle, facts proton.InstanceFacts) (*bundle.InstanceData, error) {
+	spec, err := bundle.ParseServiceSpec(facts.Spec)
+	if err != nil {
+		return nil, err
+	}
+	inputs, _, err := b.InstanceInputs(spec, facts.Name)
+	return &bundle.InstanceData{Name: facts.Name, Inputs: inputs}, err
+}
+
+func environmentData(facts proton.EnvironmentFacts) *bundle.EnvironmentData {
+	return &bundle.EnvironmentData{Name: facts.Name, AccountID: facts.AccountID, Outputs: outputs(facts.Outputs)}
+}
+
+func outputs(list []proton.Output) []bundle.Output {
+	var out []bundle.Output
+	for _, o := range list {
+		out = append(out, bundle.Output{Key: o.Key, Value: o.Value})
+	}
+	return out
+}
+
+// tags are those that provisioned infrastructure gets.
+func tags(d proton.Deployment) []bundle.Tag {
+	l := proton.Lineage{
+		Scope: d.Scope, TemplateKind: proton.ServiceTemplate, Template: d.Target.TemplateName,
+		Environment: d.EnvironmentName, Service: d.ServiceName, Instance: d.InstanceName, Component: d.ComponentName,
+	}
+	if d.TargetType == proton.TargetEnvironment {
+		l.TemplateKind = proton.EnvironmentTemplate
+	}
+	var list []bundle.Tag
+	for _, t := range l.ProvisionedTags() {
+		list = append(list, bundle.Tag(t))
+	}
+	return list
+}
