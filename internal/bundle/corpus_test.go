@@ -93,3 +93,48 @@ func TestRealBundlesRegisterHoweverTheyWereArchived(t *testing.T) {
 		}
 	}
 }
+
+// specOf reads the sample spec beside a bundle.
+func specOf(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "spec", "spec.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestRealSpecsFitTheirSchemas(t *testing.T) {
+	t.Parallel()
+	for _, dir := range bundlesBelow(t, corpus(t, "bundles")) {
+		t.Run(filepath.Base(filepath.Dir(dir)), func(t *testing.T) {
+			t.Parallel()
+			b, _, err := Register(tarGz(t, filesOf(t, dir, "")...), wantFor(dir), DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, warnings, err := goldenData(b, specOf(t, dir))
+			if err != nil || len(warnings) > 0 {
+				t.Fatalf("%v, warnings %v", err, warnings)
+			}
+			inputs := data.Environment.Inputs
+			if b.Kind() == ServiceTemplate {
+				inputs = data.Instance.Inputs
+			}
+			for _, p := range b.input.Properties() {
+				if _, ok := inputs.Get(p.Name); !ok && (p.HasDefault || p.Required) {
+					t.Errorf("input %s has no value", p.Name)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRegister(b *testing.B) {
+	archive := tarGz(b, minimal()...)
+	for b.Loop() {
+		if _, _, err := Register(archive, Want{}, DefaultLimits()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -72,44 +72,24 @@ func normal(t *testing.T, text []byte) map[string]any {
 // part itself go through its schema, as values of a spec would.
 func dataOf(t *testing.T, b *Bundle, part Part, file *schema.Object) Data {
 	t.Helper()
-	get := func(o *schema.Object, key string) *schema.Object {
-		v, _ := o.Get(key)
-		out, _ := v.(*schema.Object)
-		return out
-	}
-	text := func(o *schema.Object, key string) string {
-		v, _ := o.Get(key)
-		s, _ := v.(string)
-		return s
-	}
-	outputs := func(o *schema.Object) []Output {
-		var out []Output
-		for _, k := range get(o, "outputs").Keys() {
-			out = append(out, Output{k, text(get(o, "outputs"), k)})
-		}
-		return out
-	}
-	environment := func(o *schema.Object) *EnvironmentData {
-		return &EnvironmentData{Name: text(o, "name"), AccountID: text(o, "account_id"), Outputs: outputs(o)}
-	}
-	d := Data{Environment: environment(get(file, "environment"))}
+	d := Data{Environment: environmentIn(file, "environment")}
 	if part == Infrastructure {
-		d.Environment.Inputs = applied(t, b.input, get(get(file, "environment"), "inputs"))
+		d.Environment.Inputs = applied(t, b.input, objectIn(objectIn(file, "environment"), "inputs"))
 		return d
 	}
-	s := get(file, "service")
-	d.Service = &ServiceData{text(s, "name"), text(s, "branch_name"), text(s, "repository_id"), text(s, "repository_connection_arn")}
+	s := objectIn(file, "service")
+	d.Service = &ServiceData{textIn(s, "name"), textIn(s, "branch_name"), textIn(s, "repository_id"), textIn(s, "repository_connection_arn")}
 	if part == InstanceInfrastructure {
-		i := get(file, "service_instance")
-		d.Instance = &InstanceData{Name: text(i, "name"), Inputs: applied(t, b.input, get(i, "inputs"))}
+		i := objectIn(file, "service_instance")
+		d.Instance = &InstanceData{Name: textIn(i, "name"), Inputs: applied(t, b.input, objectIn(i, "inputs"))}
 		return d
 	}
-	d.Pipeline = &PipelineData{applied(t, b.pipeline, get(get(file, "pipeline"), "inputs"))}
+	d.Pipeline = &PipelineData{applied(t, b.pipeline, objectIn(objectIn(file, "pipeline"), "inputs"))}
 	instances, _ := file.Get("service_instances")
 	for _, v := range instances.([]any) {
 		i := v.(*schema.Object)
-		d.Instances = append(d.Instances, InstanceData{Name: text(i, "name"), Inputs: get(i, "inputs"), Outputs: outputs(i),
-			Environment: environment(get(i, "environment"))})
+		d.Instances = append(d.Instances, InstanceData{Name: textIn(i, "name"), Inputs: objectIn(i, "inputs"), Outputs: outputsIn(i),
+			Environment: environmentIn(i, "environment")})
 	}
 	return d
 }

@@ -1,29 +1,214 @@
 package bundle
 
+// The only file that knows the Jinja engine.
+
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/hadronhq/hadron/internal/jinja"
 	"github.com/hadronhq/hadron/internal/schema"
 )
 
-// Rendering of Jinja templates comes with the Jinja engine.
-var errNoJinja = errors.New("this build can't render jinja templates yet")
-
-func templateProblem(string, string) *Problem { return nil }
-
-func variables(Part, *schema.Object, Data) *schema.Object { return nil }
-
-func renderTemplate(context.Context, string, string, *schema.Object) (string, error) {
-	return "", errNoJinja
+// templateProblem says why a file is not a template, or nil.
+func templateProblem(name, source string) *Problem {
+	_, err := jinja.Parse(name, source)
+	if err == nil {
+		return nil
+	}
+	p := jinjaProblem(name, err)
+	return &p
 }
 
+func jinjaProblem(name string, err error) Problem {
+	if e, ok := errors.AsType[*jinja.Error](err); ok {
+		return Problem{Path: name, Line: e.Line, Column: e.Column, Message: e.Message}
+	}
+	return Problem{Path: name, Message: err.Error()}
+}
+
+// RenderError is a template that could not be rendered.
+type RenderError struct {
+	Path         string // of the file, below the bundle's root
+	Line, Column int
+	Message      string
+	err          error
+}
+
+func (e *RenderError) Error() string {
+	return fmt.Sprintf("Template rendering failed at line %d: %s (%s)", e.Line, e.Message, e.Path)
+}
+
+func (e *RenderError) Unwrap() error { return e.err }
+
+func renderError(name string, err error) error {
+	p := jinjaProblem(name, err)
+	return &RenderError{p.Path, p.Line, p.Column, p.Message, err}
+}
+
+func renderTemplate(ctx context.Context, name, source string, vars *jinja.Map) (string, error) {
+	t, err := jinja.Parse(name, source)
+	if err != nil {
+		return "", renderError(name, err)
+	}
+	text, err := t.Render(ctx, vars, jinja.DefaultLimits())
+	if err != nil {
+		return "", renderError(name, err)
+	}
+	return text, nil
+}
+
+// variables makes the names a template of a part may use: the namespace, and
+// for an instance its components and the older spelling of its environment.
+func variables(part Part, data *schema.Object, d Data) *jinja.Map {
+	vars := toJinja(data).(*jinja.Map)
+	if part != InstanceInfrastructure {
+		return vars
+	}
+	v, _ := vars.Get("service_instance")
+	instance := v.(*jinja.Map)
+	if d.Component == nil {
+		// Both whole-object references must be usable with nothing attached.
+		instance.Set("components", toJinja(object("default", object("outputs", object()))))
+	}
+	environment, _ := vars.Get("environment")
+	instance.Set("environment", environment)
+	return vars
+}
+
+func toJinja(v any) any {
+	switch v := v.(type) {
+	case *schema.Object:
+		m := jinja.NewMap()
+		for _, k := range v.Keys() {
+			value, _ := v.Get(k)
+			m.Set(k, toJinja(value))
+		}
+		return m
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = toJinja(item)
+		}
+		return items
+	}
+	return v
+}
+
+func fromJinja(v any) any {
+	switch v := v.(type) {
+	case *jinja.Map:
+		o := schema.NewObject()
+		for _, k := range v.Keys() {
+			value, _ := v.Get(k)
+			o.Set(k, fromJinja(value))
+		}
+		return o
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = fromJinja(item)
+		}
+		return items
+	}
+	return v
+}
+
+// propertyRenderer renders the expressions in project_properties.
 type propertyRenderer struct {
 	ctx  context.Context
-	path string
-	vars *schema.Object
+	path string // of the manifest
+	vars *jinja.Map
 }
 
-func (p *propertyRenderer) check(*schema.Node) []Problem { return nil }
+// check reports texts that don't parse.
+func (p *propertyRenderer) check(n *schema.Node) []Problem {
+	var out []Problem
+	switch {
+	case n.Kind == schema.List:
+		for _, item := range n.Items {
+			out = append(out, p.check(item)...)
+		}
+	case n.Kind == schema.Map:
+		for _, f := range n.Fields {
+			out = append(out, p.check(f.Value)...)
+		}
+	case isTemplate(n) && wholeExpression(p.path, n.Text) == nil:
+		if problem := templateProblem(p.path, n.Text); problem != nil {
+			problem.Line, problem.Column = n.Line, n.Column
+			out = append(out, *problem)
+		}
+	}
+	return out
+}
 
-func (p *propertyRenderer) value(n *schema.Node) (any, error) { return n.Value(), nil }
+func isTemplate(n *schema.Node) bool {
+	return n.Kind == schema.String && (strings.Contains(n.Text, "{{") || strings.Contains(n.Text, "{%") || strings.Contains(n.Text, "{#"))
+}
+
+// wholeExpression returns the expression that a text is nothing but, or nil:
+// its value keeps its type.
+func wholeExpression(name, text string) *jinja.Expression {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(text), "{{")
+	if !ok {
+		return nil
+	}
+	if inner, ok = strings.CutSuffix(inner, "}}"); !ok {
+		return nil
+	}
+	e, err := jinja.ParseExpression(name, strings.TrimSuffix(strings.TrimPrefix(inner, "-"), "-"))
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
+func (p *propertyRenderer) value(n *schema.Node) (any, error) {
+	switch {
+	case n.Kind == schema.List:
+		items := make([]any, 0, len(n.Items))
+		for _, item := range n.Items {
+			v, err := p.value(item)
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, v)
+		}
+		return items, nil
+	case n.Kind == schema.Map:
+		o := schema.NewObject()
+		for _, f := range n.Fields {
+			v, err := p.value(f.Value)
+			if err != nil {
+				return nil, err
+			}
+			o.Set(f.Key, v)
+		}
+		return o, nil
+	case isTemplate(n):
+		return p.text(n)
+	}
+	return n.Value(), nil
+}
+
+func (p *propertyRenderer) text(n *schema.Node) (any, error) {
+	if e := wholeExpression(p.path, n.Text); e != nil {
+		v, err := e.Eval(p.ctx, p.vars, jinja.DefaultLimits())
+		if err != nil {
+			return nil, p.atNode(n, err)
+		}
+		return fromJinja(v), nil
+	}
+	text, err := renderTemplate(p.ctx, p.path, n.Text, p.vars)
+	if err != nil {
+		return nil, p.atNode(n, err)
+	}
+	return text, nil
+}
+
+// atNode moves an error inside a scalar to the scalar's place in the manifest.
+func (p *propertyRenderer) atNode(n *schema.Node, err error) error {
+	return &RenderError{p.path, n.Line, n.Column, jinjaProblem(p.path, err).Message, err}
+}
