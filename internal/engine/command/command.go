@@ -46,6 +46,9 @@ type Driver struct {
 	// Credentials returns the variables of the AWS credentials for a run;
 	// without it, or when it returns none, commands run without any.
 	Credentials func(context.Context, engine.Run) (map[string]string, error)
+	// Key returns the access key that the run's own calls of Hadron are
+	// signed with, whatever AWS credentials it has; nil: none.
+	Key func(context.Context, engine.Run) (accessKeyID, secret string, err error)
 	// Environment returns further variables, such as AWS_ENDPOINT_URL_PROTON.
 	Environment func(context.Context, engine.Run) (map[string]string, error)
 	// Secret returns the value that a reference of the manifest points to.

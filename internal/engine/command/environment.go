@@ -86,6 +86,14 @@ func (d *Driver) addIdentity(ctx context.Context, r engine.Run, j *job) error {
 			j.secrets = append(j.secrets, value)
 		}
 	}
+	if d.Key != nil {
+		id, secret, err := d.Key(ctx, r)
+		if err != nil {
+			return classify("access key for the commands", err)
+		}
+		j.environment["HADRON_ACCESS_KEY_ID"], j.environment["HADRON_SECRET_ACCESS_KEY"] = id, secret
+		j.secrets = append(j.secrets, secret)
+	}
 	if d.Environment != nil {
 		more, err := d.Environment(ctx, r)
 		if err != nil {

@@ -56,7 +56,8 @@ func findProgram(path, name string) string {
 // before mid-2023 do not read AWS_ENDPOINT_URL_PROTON, and some pipelines name
 // Proton's public endpoint themselves: of two --endpoint-url the last counts.
 const awsWrapper = `#!/bin/sh
-# Sends "aws proton ..." to Hadron; all else goes to the real aws unchanged.
+# Sends "aws proton ..." to Hadron, signed with the run's own key; all else goes
+# to the real aws unchanged.
 here=%s
 real=
 set -f
@@ -95,6 +96,11 @@ if [ "$service" = proton ] && [ -n "${AWS_ENDPOINT_URL_PROTON:-}" ]; then
   case $explicit in
     ''|https://proton.*.amazonaws.com|https://proton.*.amazonaws.com/) set -- "$@" --endpoint-url "$AWS_ENDPOINT_URL_PROTON" ;;
   esac
+  if [ -n "${HADRON_ACCESS_KEY_ID:-}" ]; then
+    unset AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_PROFILE
+    AWS_ACCESS_KEY_ID=$HADRON_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY=$HADRON_SECRET_ACCESS_KEY
+    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+  fi
 fi
 exec "$real" "$@"
 `
