@@ -22,6 +22,7 @@ import (
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
 
@@ -91,4 +92,40 @@ func (p *Provisioner) Watch(ctx context.Context) {
 			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
 		}
 	}
+}
+
+// GiveUp ends what a job was for after its handler failed too often, so that
+// nothing stays in progress without anybody working on it.
+func (p *Provisioner) GiveUp(ctx context.Context, j jobs.Job, cause error) {
+	p.Logger.ErrorContext(ctx, "giving up on a job", "job", string(j.Kind), "key", j.Key, "err", cause)
+	err := p.Store.Update(ctx, func(tx *store.Tx) error {
+		if j.Kind == jobs.RegisterTemplateVersion {
+			return p.giveUpRegistration(ctx, tx, j)
+		}
+		d, ok, err := tx.DeploymentByID(ctx, j.Key)
+		if err != nil || !ok || !d.CompletedAt.IsZero() || d.Attempt != j.Generation {
+			return err
+		}
+		ended, err := d.End(proton.Outcome{Failure: "The deployment could not be worked on: internal error"}, p.now())
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveDeployment(ctx, ended); err != nil {
+			return err
+		}
+		return p.settleTarget(ctx, tx, ended)
+	})
+	if err != nil {
+		p.Logger.ErrorContext(ctx, "the end of a job was not recorded", "job", string(j.Kind), "key", j.Key, "err", err)
+	}
+}
+
+func (p *Provisioner) giveUpRegistration(ctx context.Context, tx *store.Tx, j jobs.Job) error {
+	v, ok, err := tx.TemplateVersionByID(ctx, j.Key)
+	if err != nil || !ok || v.Status != proton.RegistrationInProgress || v.Attempt != j.Generation {
+		return err
+	}
+	v.Status, v.StatusMessage = proton.RegistrationFailed, "The template bundle could not be registered: internal error"
+	v.LastModifiedAt = p.now()
+	return tx.SaveTemplateVersion(ctx, v)
 }

@@ -1,0 +1,320 @@
+// Package app wires the parts to a server, reads the configuration, and serves
+// the one port. It is the only package that knows all others.
+//
+// A Server is the whole product in one process: tests and the quickstart start
+// the same one that "hadron serve" does. It makes no decisions about resources.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/bucketstore"
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/command"
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/provision"
+	"github.com/hadronhq/hadron/internal/store"
+	"golang.org/x/time/rate"
+)
+
+// Version is the release this binary is of; the build sets it.
+var Version = "dev"
+
+// Server is a running Hadron.
+type Server struct {
+	URL     string // how clients reach it
+	Root    Credentials
+	store   *store.Store
+	buckets *bucketstore.Store
+	worker  *jobs.Worker
+	http    *http.Server
+	log     *slog.Logger
+
+	stopWatch context.CancelFunc
+	wait      sync.WaitGroup
+	served    chan error
+}
+
+// Credentials are the root access key of a server.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey auth.Secret
+	Fresh           bool   // made by this start
+	File            string // where they are kept; empty if they were configured
+}
+
+// Option changes how a server is made; tests use them.
+type Option func(*options)
+
+type options struct {
+	engines  engine.Set
+	listener net.Listener
+}
+
+// WithEngines replaces the engines.
+func WithEngines(set engine.Set) Option { return func(o *options) { o.engines = set } }
+
+// WithListener serves on a listener that is open already.
+func WithListener(l net.Listener) Option { return func(o *options) { o.listener = l } }
+
+// Start makes a server and starts to serve. The caller closes it.
+func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *Server, err error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	s := &Server{log: log, served: make(chan error, 1), stopWatch: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if s.store, err = store.Open(ctx, c.database(), log); err != nil {
+		return s, err
+	}
+	if s.buckets, err = bucketstore.Open(filepath.Join(c.Data, "buckets"), bucketstore.Options{Logger: log}); err != nil {
+		return s, fmt.Errorf("bucket store: %w", err)
+	}
+	root, err := loadRootKey(c)
+	if err != nil {
+		return s, fmt.Errorf("root access key: %w", err)
+	}
+	s.Root = Credentials{AccessKeyID: root.id, SecretAccessKey: root.secret, Fresh: root.fresh}
+	if c.RootAccessKeyID == "" {
+		s.Root.File = CredentialsFile(c.Data)
+	}
+	runs, err := s.store.Secret(ctx, "run-keys")
+	if err != nil {
+		return s, err
+	}
+	k := &keys{root: root, account: c.AccountID, store: s.store, runs: runs}
+	if o.listener == nil {
+		if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
+			return s, fmt.Errorf("listen: %w", err)
+		}
+	}
+	s.URL = publicURL(c, o.listener.Addr())
+	if o.engines == nil {
+		if o.engines, err = s.engines(c, k); err != nil {
+			return s, err
+		}
+	}
+	if err = s.startWork(ctx, c, o.engines); err != nil {
+		return s, err
+	}
+	return s, s.serve(ctx, c, k, o)
+}
+
+// engines are the tools that this server provisions with.
+func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
+	root, err := filepath.Abs(filepath.Join(c.Data, "work"))
+	if err != nil {
+		return nil, err
+	}
+	commands, err := command.New(command.Driver{
+		Root: root, Key: k.runCredentials,
+		Environment: func(context.Context, engine.Run) (map[string]string, error) {
+			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.URL}, nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("command engine: %w", err)
+	}
+	return engine.Set{engine.Command: commands}, nil
+}
+
+// startWork takes up what an earlier process left unfinished and starts to
+// work off deployments.
+func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) error {
+	p := provision.New(provision.Config{
+		Store: s.store, Bundles: s.library(), Engines: engines, Objects: objects{s.buckets},
+		Owner: uuid.NewString(), Logger: s.log,
+	})
+	n, err := s.store.RequeueAll(ctx)
+	if err != nil {
+		return fmt.Errorf("take up unfinished work: %w", err)
+	}
+	if n > 0 {
+		s.log.Info("taking up what was unfinished", "jobs", n)
+	}
+	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: p.GiveUp}, p.Handlers())
+	if err != nil {
+		return err
+	}
+	if err := s.worker.Start(ctx); err != nil {
+		return fmt.Errorf("start workers: %w", err)
+	}
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopWatch = stop
+	s.wait.Go(func() { p.Watch(watch) })
+	return nil
+}
+
+// library opens bundles of the store; each user of one has a cache of its own.
+func (s *Server) library() *bundle.Library {
+	return bundle.NewLibrary(64, bundle.DefaultLimits(), func(ctx context.Context, digest string) (archive []byte, err error) {
+		err = s.store.View(ctx, func(tx *store.Tx) error {
+			archive, err = tx.Bundle(ctx, digest)
+			return err
+		})
+		return archive, err
+	})
+}
+
+func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error {
+	methods := map[string]bool{}
+	for method := range o.engines {
+		methods[string(method)] = true
+	}
+	plane, err := control.New(ctx, control.Config{
+		Store: s.store, Bundles: s.library(), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate), Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	verifier := &auth.Verifier{Keys: k}
+	m := newMetrics(Version)
+	access := accessLog(s.log)
+	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
+		Authenticate: authenticate(verifier), MapError: mapError, Logger: s.log,
+		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
+	})
+	s.http = &http.Server{
+		Handler:           &routes{api: handler, buckets: s.buckets.Handler(verifier), metrics: m.handler(), ready: s.store.Ping},
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.wait.Go(func() {
+		err := s.http.Serve(o.listener)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		s.served <- err
+	})
+	return nil
+}
+
+// Wait returns when ctx ends, or with an error when serving fails.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.served:
+		return err
+	}
+}
+
+// stopTime is how long a stopping server waits for calls to be answered.
+const stopTime = 10 * time.Second
+
+// Close stops the server: no new calls, running ones are answered, running
+// deployments are stopped and left to be taken up by the next start.
+func (s *Server) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTime+10*time.Second)
+	defer cancel()
+	var errs []error
+	if s.http != nil {
+		calls, done := context.WithTimeout(ctx, stopTime)
+		errs = append(errs, s.http.Shutdown(calls))
+		done()
+	}
+	s.stopWatch()
+	if s.worker != nil {
+		errs = append(errs, s.worker.Stop(ctx))
+	}
+	s.wait.Wait()
+	if s.buckets != nil {
+		errs = append(errs, s.buckets.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// publicURL is how clients on this machine reach the server.
+func publicURL(c Config, addr net.Addr) string {
+	if c.PublicURL != "" {
+		return strings.TrimSuffix(c.PublicURL, "/")
+	}
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// throttle limits each account's calls; nil if nothing is limited.
+func throttle(perSecond int) func(account string) bool {
+	if perSecond == 0 {
+		return nil
+	}
+	var limits sync.Map
+	return func(account string) bool {
+		l, _ := limits.LoadOrStore(account, rate.NewLimiter(rate.Limit(perSecond), 2*perSecond))
+		return !l.(*rate.Limiter).Allow()
+	}
+}
+
+// objects reads template bundles from the built-in bucket store.
+type objects struct{ buckets *bucketstore.Store }
+
+func (o objects) Object(ctx context.Context, account, bucket, key string) (io.ReadCloser, int64, error) {
+	body, size, err := o.buckets.Object(ctx, account, bucket, key)
+	why := ""
+	switch {
+	case errors.Is(err, bucketstore.ErrNoSuchBucket):
+		why = "the bucket does not exist"
+	case errors.Is(err, bucketstore.ErrNoSuchKey):
+		why = "the object does not exist"
+	case errors.Is(err, bucketstore.ErrAccessDenied):
+		why = "the bucket belongs to another account"
+	default:
+		return body, size, err
+	}
+	return nil, 0, &provision.UnreadableError{Message: fmt.Sprintf("Template bundle s3://%s/%s could not be read: %s.", bucket, key, why)}
+}
+
+// NewLogger makes the logger that a configuration asks for.
+func NewLogger(c Config, w io.Writer) *slog.Logger {
+	level, _ := logLevel(c.LogLevel)
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+func logLevel(name string) (level slog.Level, err error) {
+	switch name {
+	case "debug", "info", "warn", "error":
+		err = level.UnmarshalText([]byte(name))
+		return level, err
+	}
+	return level, fmt.Errorf("unknown log level %q", name)
+}

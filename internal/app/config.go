@@ -1,0 +1,125 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/hadronhq/hadron/internal/control"
+)
+
+// Config is all that can be set about a server. Each field has a flag
+// (--listen) and an environment variable (HADRON_LISTEN), and a key of the same
+// name in the configuration file (listen). Flags win, then environment, then
+// file.
+type Config struct {
+	// Listen is the address the server listens on: host:port. Anything but a
+	// loopback address is reachable from other machines.
+	Listen string `setting:"listen" default:"127.0.0.1:8080"`
+	// Data is the folder for the database, buckets, work folders and the root
+	// key. It is made if it is not there.
+	Data string `setting:"data" default:"./hadron-data"`
+	// Database is empty for a SQLite file in the data folder, or sqlite:PATH.
+	Database string `setting:"database"`
+	// PublicURL is how others reach this server, as http://host:port; by
+	// default the listen address. Commands that report outputs are given it.
+	PublicURL string `setting:"public-url"`
+	// AccountID is the account of the root access key: 12 digits.
+	AccountID string `setting:"account-id" default:"000000000000"`
+	// RootAccessKeyID and RootSecretAccessKey are the root access key. If both
+	// are empty, one is made at first start and kept in DATA/credentials.
+	RootAccessKeyID     string `setting:"root-access-key-id"`
+	RootSecretAccessKey string `setting:"root-secret-access-key" secret:"true"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel string `setting:"log-level" default:"info"`
+	// LogFormat is text or json.
+	LogFormat string `setting:"log-format" default:"text"`
+	// Concurrency is how many deployments this process works on at once.
+	Concurrency int `setting:"concurrency" default:"100"`
+	// ThrottleRate is how many calls a second each account may make, with a
+	// burst of twice as many; 0 does not limit.
+	ThrottleRate int `setting:"throttle-rate" default:"0"`
+	// QuotaTemplates is how many templates an account may have in a Region,
+	// environment and service templates together.
+	QuotaTemplates int `setting:"quota-templates" default:"1000"`
+	// QuotaVersionsPerTemplate is how many versions a template may have.
+	QuotaVersionsPerTemplate int `setting:"quota-versions-per-template" default:"1000"`
+	// QuotaEnvironments is how many environments an account may have in a Region.
+	QuotaEnvironments int `setting:"quota-environments" default:"1000"`
+	// QuotaServices is how many services an account may have in a Region.
+	QuotaServices int `setting:"quota-services" default:"1000"`
+	// QuotaInstancesPerService is how many instances a service may have.
+	QuotaInstancesPerService int `setting:"quota-instances-per-service" default:"20"`
+}
+
+var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Check refuses a configuration that cannot work, with all that is wrong.
+func (c Config) Check() error {
+	var errs []error
+	fail := func(setting, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		fail("listen", "%q is not host:port, as in 127.0.0.1:8080", c.Listen)
+	}
+	if c.Data == "" {
+		fail("data", "must name a folder")
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
+		fail("database", "must be empty or sqlite:PATH; PostgreSQL is not supported yet")
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		fail("public-url", "%q is not a URL, as in https://hadron.example.com", c.PublicURL)
+	}
+	if !accountPattern.MatchString(c.AccountID) {
+		fail("account-id", "%q is not 12 digits", c.AccountID)
+	}
+	if (c.RootAccessKeyID == "") != (c.RootSecretAccessKey == "") {
+		fail("root-access-key-id", "must be set together with root-secret-access-key, or neither of them")
+	}
+	if c.RootAccessKeyID != "" && !keyPattern.MatchString(c.RootAccessKeyID) {
+		fail("root-access-key-id", "must be 16 to 128 letters, digits and underscores")
+	}
+	if _, err := logLevel(c.LogLevel); err != nil {
+		fail("log-level", "%q is not debug, info, warn or error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		fail("log-format", "%q is not text or json", c.LogFormat)
+	}
+	if c.Concurrency < 1 {
+		fail("concurrency", "%d is not a positive number", c.Concurrency)
+	}
+	if c.ThrottleRate < 0 {
+		fail("throttle-rate", "%d is negative", c.ThrottleRate)
+	}
+	for name, n := range map[string]int{
+		"quota-templates": c.QuotaTemplates, "quota-versions-per-template": c.QuotaVersionsPerTemplate,
+		"quota-environments": c.QuotaEnvironments, "quota-services": c.QuotaServices, "quota-instances-per-service": c.QuotaInstancesPerService,
+	} {
+		if n < 0 {
+			fail(name, "%d is negative", n)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var keyPattern = regexp.MustCompile(`^\w{16,128}$`)
+
+func (c Config) database() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return "sqlite:" + filepath.Join(c.Data, "hadron.db")
+}
+
+func (c Config) quotas() control.Quotas {
+	return control.Quotas{
+		Templates: c.QuotaTemplates, VersionsPerTemplate: c.QuotaVersionsPerTemplate, Environments: c.QuotaEnvironments,
+		Services: c.QuotaServices, InstancesPerService: c.QuotaInstancesPerService,
+	}
+}

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// rootKey is the access key that may do everything in its account.
+type rootKey struct {
+	id     string
+	secret auth.Secret
+	fresh  bool // made by this start
+}
+
+// CredentialsFile is where the root key of a data folder is kept, in the
+// format of the AWS shared credentials file.
+func CredentialsFile(data string) string { return filepath.Join(data, "credentials") }
+
+// loadRootKey answers the configured root key, or the one in the data folder,
+// or a new one that it writes there.
+func loadRootKey(c Config) (rootKey, error) {
+	if c.RootAccessKeyID != "" {
+		return rootKey{id: c.RootAccessKeyID, secret: auth.Secret(c.RootSecretAccessKey)}, nil
+	}
+	file := CredentialsFile(c.Data)
+	id, secret, err := ReadCredentials(file)
+	if err == nil {
+		return rootKey{id: id, secret: auth.Secret(secret)}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return rootKey{}, err
+	}
+	k := rootKey{id: "AKIA" + randomBase32(10), secret: auth.Secret(randomBase64(30)), fresh: true}
+	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", k.id, string(k.secret))
+	return k, writeFileAtomic(file, []byte(text), 0o600)
+}
+
+// ReadCredentials reads the default profile of a shared credentials file.
+func ReadCredentials(file string) (id, secret string, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	profile := ""
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if strings.HasPrefix(line, "[") {
+			profile = strings.Trim(line, "[] ")
+			continue
+		}
+		name, value, _ := strings.Cut(line, "=")
+		switch {
+		case profile != "default":
+		case strings.TrimSpace(name) == "aws_access_key_id":
+			id = strings.TrimSpace(value)
+		case strings.TrimSpace(name) == "aws_secret_access_key":
+			secret = strings.TrimSpace(value)
+		}
+	}
+	if id == "" || secret == "" {
+		return "", "", fmt.Errorf("%s: the profile default needs aws_access_key_id and aws_secret_access_key", file)
+	}
+	return id, secret, nil
+}
+
+// writeFileAtomic writes a file so that a crash leaves it whole or not there.
+func writeFileAtomic(file string, content []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}
+
+func randomBase32(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b)
+}
+
+func randomBase64(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return base64.RawStdEncoding.EncodeToString(b)
+}
+
+// keys finds access keys: the root key, and the key that each running
+// deployment's own calls are signed with.
+type keys struct {
+	root    rootKey
+	account string
+	store   *store.Store
+	runs    []byte // derives the secrets of running deployments' keys
+}
+
+// Key finds an access key.
+func (k *keys) Key(ctx context.Context, id string) (auth.Key, bool, error) {
+	if id == k.root.id {
+		return auth.Key{Secret: k.root.secret, AccountID: k.account, ARN: "arn:aws:iam::" + k.account + ":root"}, true, nil
+	}
+	if deployment, ok := runOfKey(id); ok {
+		return k.runKey(ctx, deployment)
+	}
+	return auth.Key{}, false, nil
+}
+
+// A running deployment has an access key of its own, which may report on its
+// target and no more, and which ends with it. The id holds the deployment's
+// id; the secret is derived, so that nothing needs to be stored.
+const runKeyPrefix = "HDRN"
+
+func runKeyID(deployment string) string {
+	id := uuid.MustParse(deployment)
+	return runKeyPrefix + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id[:])
+}
+
+func runOfKey(key string) (string, bool) {
+	encoded, ok := strings.CutPrefix(key, runKeyPrefix)
+	if !ok {
+		return "", false
+	}
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(encoded)
+	if err != nil {
+		return "", false
+	}
+	id, err := uuid.FromBytes(raw)
+	return id.String(), err == nil
+}
+
+func (k *keys) runSecret(deployment string) string {
+	mac := hmac.New(sha256.New, k.runs)
+	mac.Write([]byte(deployment))
+	return base64.RawStdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (k *keys) runKey(ctx context.Context, deployment string) (auth.Key, bool, error) {
+	var key auth.Key
+	found := false
+	err := k.store.View(ctx, func(tx *store.Tx) error {
+		d, ok, err := tx.DeploymentByID(ctx, deployment)
+		if err != nil || !ok || !d.Status.Running() {
+			return err
+		}
+		found = true
+		key = auth.Key{
+			Secret: auth.Secret(k.runSecret(deployment)), AccountID: d.Account,
+			ARN: "arn:aws:sts::" + d.Account + ":assumed-role/hadron-deployment/" + d.ID,
+		}
+		key.Policy, err = auth.ParsePolicy(fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": [
+			{"Effect": "Allow", "Action": "proton:NotifyResourceDeploymentStatusChange", "Resource": %q},
+			{"Effect": "Allow", "Action": ["proton:Get*", "proton:List*"], "Resource": "*"}]}`, d.TargetARN()))
+		return err
+	})
+	return key, found, err
+}
+
+// runCredentials is the key for a run's own calls.
+func (k *keys) runCredentials(_ context.Context, r engine.Run) (id, secret string, err error) {
+	return runKeyID(r.DeploymentID), k.runSecret(r.DeploymentID), nil
+}

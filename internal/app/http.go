@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/control"
+)
+
+// apiTimeout is how long a client may take to send an API request's body.
+const apiTimeout = 30 * time.Second
+
+// routes is the one port's map: the API, the console, health and metrics, what
+// engines and forges call, and for everything else the bucket store.
+type routes struct {
+	api, buckets, metrics http.Handler
+	ready                 func(context.Context) error
+}
+
+func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	switch {
+	case path == "/" && (r.Method == http.MethodPost || r.Header.Get("X-Amz-Target") != ""):
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
+		h.api.ServeHTTP(w, r)
+	case path == "/healthz":
+		writeText(w, http.StatusOK, "ok\n")
+	case path == "/readyz":
+		h.readiness(w, r)
+	case path == "/metrics":
+		h.metrics.ServeHTTP(w, r)
+	case path == "/console" || strings.HasPrefix(path, "/console/"):
+		writeText(w, http.StatusNotImplemented, "This version of Hadron has no web console yet. Use the AWS CLI or an SDK with this server as endpoint.\n")
+	case strings.HasPrefix(path, "/-/"):
+		writeText(w, http.StatusNotFound, "not found\n")
+	case path == "/" && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.Query().Get("X-Amz-Signature") == "":
+		http.Redirect(w, r, "/console/", http.StatusFound)
+	default:
+		h.buckets.ServeHTTP(w, r)
+	}
+}
+
+func (h *routes) readiness(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := h.ready(ctx); err != nil {
+		writeText(w, http.StatusServiceUnavailable, "the database does not answer\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ready\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
+
+// authenticate gives an API request the principal who signed it.
+func authenticate(v *auth.Verifier) func(*http.Request, []byte) (context.Context, error) {
+	return func(r *http.Request, body []byte) (context.Context, error) {
+		p, err := v.Verify(r, body, "proton")
+		if err != nil {
+			return nil, err
+		}
+		return auth.WithPrincipal(r.Context(), p), nil
+	}
+}
+
+// mapError gives refusals of package auth and of the domain their exceptions.
+func mapError(err error) *awsjson.Error {
+	refused, ok := errors.AsType[*auth.Error](err)
+	if !ok {
+		return control.MapError(err)
+	}
+	e := &awsjson.Error{Code: refused.Code, Message: refused.Message, Status: refused.Status}
+	if refused.Code == "MissingAuthenticationTokenException" {
+		e.Namespace = "com.amazon.coral.service"
+	}
+	return e
+}
+
+// accessLog writes a line for each finished API call.
+func accessLog(log *slog.Logger) func(context.Context, awsjson.Finished) {
+	return func(ctx context.Context, c awsjson.Finished) {
+		level := slog.LevelDebug
+		if c.Status >= 500 {
+			level = slog.LevelError
+		}
+		log.LogAttrs(ctx, level, "call", slog.String("operation", c.Operation), slog.Int("status", c.Status),
+			slog.String("code", c.Code), slog.Duration("took", c.Duration), slog.String("request_id", awsjson.RequestID(ctx)))
+	}
+}

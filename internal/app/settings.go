@@ -1,0 +1,170 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v4"
+)
+
+// A setting is a field of Config with its names.
+type setting struct {
+	name   string // of the flag and of the key in the file
+	env    string
+	value  reflect.Value
+	secret bool
+}
+
+func settings(c *Config) []setting {
+	v := reflect.ValueOf(c).Elem()
+	var list []setting
+	for n := range v.NumField() {
+		tag := v.Type().Field(n).Tag
+		name := tag.Get("setting")
+		list = append(list, setting{
+			name: name, env: "HADRON_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")),
+			value: v.Field(n), secret: tag.Get("secret") != "",
+		})
+	}
+	return list
+}
+
+func (s setting) set(text string) error {
+	if s.value.Kind() == reflect.Int {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", text)
+		}
+		s.value.SetInt(int64(n))
+		return nil
+	}
+	s.value.SetString(text)
+	return nil
+}
+
+// DefaultConfig is a configuration with nothing set.
+func DefaultConfig() Config {
+	var c Config
+	t := reflect.TypeFor[Config]()
+	for n, s := range settings(&c) {
+		if text, ok := t.Field(n).Tag.Lookup("default"); ok {
+			if err := s.set(text); err != nil {
+				panic(fmt.Sprintf("app: default of %s: %v", s.name, err))
+			}
+		}
+	}
+	return c
+}
+
+// usage is what --help says of each flag.
+var usage = map[string]string{
+	"listen":                      "address to listen on, host:port",
+	"data":                        "folder for the database, buckets, work folders and the root key",
+	"database":                    "sqlite:PATH instead of a file in the data folder",
+	"public-url":                  "how others reach this server (default: the listen address)",
+	"account-id":                  "account of the root access key, 12 digits",
+	"root-access-key-id":          "root access key (default: made at first start)",
+	"root-secret-access-key":      "its secret; better given by HADRON_ROOT_SECRET_ACCESS_KEY",
+	"log-level":                   "debug, info, warn or error",
+	"log-format":                  "text or json",
+	"concurrency":                 "how many deployments to work on at once",
+	"throttle-rate":               "calls a second that each account may make; 0 does not limit",
+	"quota-templates":             "templates an account may have in a Region",
+	"quota-versions-per-template": "versions a template may have",
+	"quota-environments":          "environments an account may have in a Region",
+	"quota-services":              "services an account may have in a Region",
+	"quota-instances-per-service": "instances a service may have",
+}
+
+// AddFlags adds a flag for each of the named settings, or for all without names.
+func AddFlags(flags *pflag.FlagSet, names ...string) {
+	c := DefaultConfig()
+	for _, s := range settings(&c) {
+		if len(names) > 0 && !contains(names, s.name) {
+			continue
+		}
+		text := usage[s.name] + " [" + s.env + "]"
+		if s.value.Kind() == reflect.Int {
+			flags.Int(s.name, int(s.value.Int()), text)
+			continue
+		}
+		flags.String(s.name, s.value.String(), text)
+	}
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// LoadConfig reads the configuration: flags win, then environment, then the
+// file (empty: none). The error names everything that is wrong.
+func LoadConfig(flags *pflag.FlagSet, lookupEnv func(string) (string, bool), file string) (Config, error) {
+	c := DefaultConfig()
+	fromFile, err := readFile(file)
+	if err != nil {
+		return c, err
+	}
+	var errs []error
+	for _, s := range settings(&c) {
+		from, text, ok := "file "+file+": "+s.name, fromFile[s.name], false
+		if _, ok = fromFile[s.name]; ok {
+			delete(fromFile, s.name)
+		}
+		if value, found := lookupEnv(s.env); found && value != "" {
+			from, text, ok = s.env, value, true
+		}
+		if flag := flags.Lookup(s.name); flag != nil && flag.Changed {
+			from, text, ok = "--"+s.name, flag.Value.String(), true
+		}
+		if !ok {
+			continue
+		}
+		if err := s.set(text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", from, err))
+		}
+	}
+	for name := range fromFile {
+		errs = append(errs, fmt.Errorf("file %s: there is no setting %q", file, name))
+	}
+	if err := errors.Join(append(errs, c.Check())...); err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	return c, nil
+}
+
+// readFile reads a YAML file of settings; scalars keep their text.
+func readFile(file string) (map[string]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration file %s does not exist", file)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var node map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil {
+		return nil, fmt.Errorf("configuration file %s: %w", file, err)
+	}
+	values := map[string]string{}
+	for name, n := range node {
+		if n.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("configuration file %s:%d: %s must be a single value", file, n.Line, name)
+		}
+		values[name] = n.Value
+	}
+	return values, nil
+}
