@@ -457,6 +457,11 @@ func (c *Client) UpdateTemplateSyncConfig(ctx context.Context, in *UpdateTemplat
 	return awsjson.Call[UpdateTemplateSyncConfigOutput](ctx, c.transport, &Operations[opUpdateTemplateSyncConfig], in)
 }
 
+// CreateUser calls the operation of that name.
+func (c *Client) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error) {
+	return awsjson.Call[CreateUserOutput](ctx, c.transport, &Operations[opCreateUser], in)
+}
+
 // ListDeploymentLogEvents calls the operation of that name.
 func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error) {
 	return awsjson.Call[ListDeploymentLogEventsOutput](ctx, c.transport, &Operations[opListDeploymentLogEvents], in)

@@ -101,6 +101,7 @@ type Proton interface {
 
 // Hadron is what a server of service Hadron 2026-11-23 implements.
 type Hadron interface {
+	CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
 }
 
@@ -220,6 +221,7 @@ const (
 	opUpdateServiceTemplate
 	opUpdateServiceTemplateVersion
 	opUpdateTemplateSyncConfig
+	opCreateUser
 	opListDeploymentLogEvents
 )
 
@@ -949,6 +951,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeUpdateTemplateSyncConfigOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Proton.UpdateTemplateSyncConfig),
+	},
+	opCreateUser: {
+		Service: ServiceHadron,
+		Name:    "CreateUser",
+		Input:   &shapes[shapeCreateUserInput],
+		Output:  &shapes[shapeCreateUserOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.CreateUser),
 	},
 	opListDeploymentLogEvents: {
 		Service: ServiceHadron,

@@ -9,6 +9,8 @@ const (
 	shapeAcceptEnvironmentAccountConnectionInput = iota
 	shapeAcceptEnvironmentAccountConnectionOutput
 	shapeAccessDeniedException
+	shapeAccessKeyId
+	shapeAccountId
 	shapeAccountSettings
 	shapeArn
 	shapeAwsAccountId
@@ -61,6 +63,8 @@ const (
 	shapeCreateServiceTemplateVersionOutput
 	shapeCreateTemplateSyncConfigInput
 	shapeCreateTemplateSyncConfigOutput
+	shapeCreateUserInput
+	shapeCreateUserOutput
 	shapeDeleteComponentInput
 	shapeDeleteComponentOutput
 	shapeDeleteDeploymentInput
@@ -228,6 +232,7 @@ const (
 	shapeOutputKey
 	shapeOutputValueString
 	shapeOutputsList
+	shapePolicyDocument
 	shapeProvisionedResource
 	shapeProvisionedResourceEngine
 	shapeProvisionedResourceIdentifier
@@ -268,6 +273,7 @@ const (
 	shapeS3Key
 	shapeS3ObjectSource
 	shapeSHA
+	shapeSecretAccessKey
 	shapeService
 	shapeServiceArn
 	shapeServiceInstance
@@ -349,6 +355,8 @@ const (
 	shapeUpdateServiceTemplateVersionOutput
 	shapeUpdateTemplateSyncConfigInput
 	shapeUpdateTemplateSyncConfigOutput
+	shapeUserArn
+	shapeUserName
 	shapeValidationException
 )
 
@@ -374,6 +382,15 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "message", ShapeID: shapeErrorMessage, Required: true},
 		},
+	},
+	shapeAccessKeyId: {
+		Name: "AccessKeyId",
+		Kind: awsjson.String,
+	},
+	shapeAccountId: {
+		Name:    "AccountId",
+		Kind:    awsjson.String,
+		Pattern: "^\\d{12}$",
 	},
 	shapeAccountSettings: {
 		Name: "AccountSettings",
@@ -832,6 +849,24 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "templateSyncConfig", ShapeID: shapeTemplateSyncConfig},
+		},
+	},
+	shapeCreateUserInput: {
+		Name: "CreateUserInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "name", ShapeID: shapeUserName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument, Required: true},
+		},
+	},
+	shapeCreateUserOutput: {
+		Name: "CreateUserOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyId, Required: true},
+			{Name: "arn", ShapeID: shapeUserArn, Required: true},
+			{Name: "secretAccessKey", ShapeID: shapeSecretAccessKey, Required: true},
 		},
 	},
 	shapeDeleteComponentInput: {
@@ -2146,6 +2181,12 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.List,
 		ElementID: shapeOutput,
 	},
+	shapePolicyDocument: {
+		Name:      "PolicyDocument",
+		Kind:      awsjson.String,
+		Limits:    &awsjson.Limits{Min: 1, Max: 20480},
+		Sensitive: true,
+	},
 	shapeProvisionedResource: {
 		Name: "ProvisionedResource",
 		Kind: awsjson.Structure,
@@ -2422,6 +2463,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name:   "SHA",
 		Kind:   awsjson.String,
 		Limits: &awsjson.Limits{Min: 1, Max: 255},
+	},
+	shapeSecretAccessKey: {
+		Name:      "SecretAccessKey",
+		Kind:      awsjson.String,
+		Sensitive: true,
 	},
 	shapeService: {
 		Name: "Service",
@@ -3113,6 +3159,16 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "templateSyncConfig", ShapeID: shapeTemplateSyncConfig},
 		},
+	},
+	shapeUserArn: {
+		Name: "UserArn",
+		Kind: awsjson.String,
+	},
+	shapeUserName: {
+		Name:    "UserName",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 64},
+		Pattern: "^[\\w+=,.@-]+$",
 	},
 	shapeValidationException: {
 		Name: "ValidationException",

@@ -375,6 +375,20 @@ type CreateTemplateSyncConfigOutput struct {
 	TemplateSyncConfig *TemplateSyncConfig `json:"templateSyncConfig,omitzero"`
 }
 
+// CreateUserInput is a structure of the model.
+type CreateUserInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	Name      *string `json:"name,omitzero"`   // required
+	Policy    *string `json:"policy,omitzero"` // required
+}
+
+// CreateUserOutput is a structure of the model.
+type CreateUserOutput struct {
+	AccessKeyId     *string `json:"accessKeyId,omitzero"`     // required
+	Arn             *string `json:"arn,omitzero"`             // required
+	SecretAccessKey *string `json:"secretAccessKey,omitzero"` // required
+}
+
 // DeleteComponentInput is a structure of the model.
 type DeleteComponentInput struct {
 	Name *string `json:"name,omitzero"` // required

@@ -452,6 +452,11 @@ func (Unimplemented) UpdateTemplateSyncConfig(context.Context, *UpdateTemplateSy
 	return nil, awsjson.Unimplemented("UpdateTemplateSyncConfig")
 }
 
+// CreateUser refuses.
+func (Unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error) {
+	return nil, awsjson.Unimplemented("CreateUser")
+}
+
 // ListDeploymentLogEvents refuses.
 func (Unimplemented) ListDeploymentLogEvents(context.Context, *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error) {
 	return nil, awsjson.Unimplemented("ListDeploymentLogEvents")

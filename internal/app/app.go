@@ -107,7 +107,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err != nil {
 		return s, err
 	}
-	k := &keys{root: root, account: c.AccountID, store: s.store, runs: runs}
+	sealer, err := loadSealer(c.Data)
+	if err != nil {
+		return s, fmt.Errorf("master key: %w", err)
+	}
+	k := &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
 	if o.listener == nil {
 		if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
 			return s, fmt.Errorf("listen: %w", err)
@@ -187,7 +191,8 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 		methods[string(method)] = true
 	}
 	plane, err := control.New(ctx, control.Config{
-		Store: s.store, Bundles: s.library(), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate), Logger: s.log,
+		Store: s.store, Bundles: s.library(), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
+		Sealer: k.sealer, Logger: s.log,
 	})
 	if err != nil {
 		return err

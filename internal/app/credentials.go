@@ -107,9 +107,31 @@ func randomBase64(n int) string {
 	return base64.RawStdEncoding.EncodeToString(b)
 }
 
-// keys finds access keys: the root key, and the key that each running
-// deployment's own calls are signed with.
+// loadSealer keeps secrets under the master key of the data folder, which is
+// made at first start. Without that file a copy of the database tells nothing.
+func loadSealer(data string) (*auth.Sealer, error) {
+	file := filepath.Join(data, "master.key")
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		key := make([]byte, 32)
+		rand.Read(key) // never fails
+		text = []byte(base64.StdEncoding.EncodeToString(key) + "\n")
+		err = writeFileAtomic(file, text, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", file, err)
+	}
+	return auth.NewSealer(key)
+}
+
+// keys finds access keys: the root key, users' keys, and the key that each
+// running deployment's own calls are signed with.
 type keys struct {
+	sealer  *auth.Sealer
 	root    rootKey
 	account string
 	store   *store.Store
@@ -124,7 +146,25 @@ func (k *keys) Key(ctx context.Context, id string) (auth.Key, bool, error) {
 	if deployment, ok := runOfKey(id); ok {
 		return k.runKey(ctx, deployment)
 	}
-	return auth.Key{}, false, nil
+	return k.userKey(ctx, id)
+}
+
+func (k *keys) userKey(ctx context.Context, id string) (auth.Key, bool, error) {
+	var user store.AccessKey
+	found := false
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		user, found, err = tx.AccessKey(ctx, id)
+		return err
+	})
+	if err != nil || !found {
+		return auth.Key{}, false, err
+	}
+	key := auth.Key{AccountID: user.Account, ARN: "arn:aws:iam::" + user.Account + ":user/" + user.UserName}
+	if key.Secret, err = k.sealer.Open(user.Secret, user.ID); err != nil {
+		return auth.Key{}, false, err
+	}
+	key.Policy, err = auth.ParsePolicy([]byte(user.Policy))
+	return key, err == nil, err
 }
 
 // A running deployment has an access key of its own, which may report on its

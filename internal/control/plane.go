@@ -51,6 +51,7 @@ type Config struct {
 	Methods map[string]bool
 	// Throttled reports whether an account is calling too fast; nil: never.
 	Throttled func(account string) bool
+	Sealer    *auth.Sealer // keeps users' secrets
 	Logger    *slog.Logger
 }
 
