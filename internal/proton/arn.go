@@ -2,6 +2,7 @@ package proton
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,7 +71,7 @@ type Resource struct {
 func ParseARN(arn string) (Resource, error) {
 	bad := Errorf(Invalid, "The ARN %s does not name a Proton resource.", arn)
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "proton" || parts[5] == "" {
+	if len(parts) != 6 || slices.Contains(parts, "") || parts[0] != "arn" || parts[2] != "proton" {
 		return Resource{}, bad
 	}
 	r := Resource{Scope: Scope{Region: parts[3], Account: parts[4]}}
@@ -98,14 +99,20 @@ func ParseARN(arn string) (Resource, error) {
 	default:
 		return Resource{}, bad
 	}
-	if strings.ContainsAny(rest, "/:") {
+	if !isPart(rest) {
 		return Resource{}, bad
 	}
 	return r, nil
 }
 
+// isPart reports whether s can stand between the separators of an ARN.
+func isPart(s string) bool { return s != "" && !strings.ContainsAny(s, "/:") }
+
 func parseTemplateARN(r Resource, kind, rest string, bad error) (Resource, error) {
 	name, version, versioned := strings.Cut(rest, ":")
+	if !isPart(name) {
+		return Resource{}, bad
+	}
 	r.Name = name
 	r.Type = ResourceEnvironmentTemplate
 	if kind == "service-template" {
@@ -125,11 +132,16 @@ func parseTemplateARN(r Resource, kind, rest string, bad error) (Resource, error
 
 func parseServiceARN(r Resource, rest string, bad error) (Resource, error) {
 	parts := strings.Split(rest, "/")
+	for _, part := range parts {
+		if !isPart(part) {
+			return Resource{}, bad
+		}
+	}
 	r.Name = parts[0]
 	switch {
 	case len(parts) == 1:
 		r.Type = ResourceService
-	case len(parts) == 3 && parts[1] == "service-instance" && parts[2] != "":
+	case len(parts) == 3 && parts[1] == "service-instance":
 		r.Type, r.Child = ResourceServiceInstance, parts[2]
 	case (len(parts) == 2 || len(parts) == 3) && parts[1] == "pipeline":
 		r.Type = ResourcePipeline

@@ -137,8 +137,8 @@ type Outcome struct {
 func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 	event := DeploymentSucceeded
 	switch {
-	case d.Goal == GoalDestroy && o.Failure != "":
-		event = DeleteHasFailed
+	case d.Goal == GoalDestroy && (o.Failure != "" || o.Cancelled):
+		event = DeleteHasFailed // what was cut short is not known to be gone
 	case d.Goal == GoalDestroy:
 		event = DeleteSucceeded
 	case o.Cancelled:

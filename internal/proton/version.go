@@ -40,10 +40,13 @@ func ParseVersion(s string) (Version, bool) {
 	return Version{a, b}, okA && okB && a > 0
 }
 
-// ParseVersionPart reads one half of a version. A number that no version can
-// have (the wire allows twenty digits) answers false: nothing by that number
-// exists.
+// ParseVersionPart reads one half of a version, written as String writes it.
+// A number that no version can have (the wire allows twenty digits) answers
+// false: nothing by that number exists.
 func ParseVersionPart(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && n >= 0
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != s {
+		return 0, false
+	}
+	return n, true
 }
