@@ -262,3 +262,21 @@ func TestSettleLeavesOtherStatusesAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyAWaitingPipelineIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := createService(t, 1, true)
+	w.end(w.ready()[0], Outcome{})
+	w.redeploy(0) // while the pipeline runs
+	ready := w.ready()
+	w.end(ready[1], Outcome{Failure: "no"})
+	if got, want := w.statuses(), "CREATE_FAILED FAILED pipeline:IN_PROGRESS"; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	w.end(ready[0], Outcome{})
+	w.redeploy(0)
+	w.end(w.ready()[0], Outcome{})
+	if got, want := w.statuses(), "ACTIVE SUCCEEDED pipeline:SUCCEEDED"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
