@@ -32,6 +32,7 @@ type fixture struct {
 	*api.Client
 	server  *Server
 	engine  *enginetest.Scripted
+	engines engine.Set
 	account string
 }
 
@@ -47,7 +48,8 @@ func start(t *testing.T, change ...func(*Config)) *fixture {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	s, err := Start(t.Context(), c, log, WithEngines(engine.Set{engine.Command: f.engine}))
+	f.engines = engine.Set{engine.Command: f.engine}
+	s, err := Start(t.Context(), c, log, WithEngines(f.engines))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,6 +128,7 @@ func (d Deployment) StackName() string {
 type Outcome struct {
 	Failure   string // why; empty on success
 	Cancelled bool
+	Untouched bool // no driver was ever stepped: nothing can have been made
 	Outputs   []Output
 	Resources []ProvisionedResource
 }
@@ -156,6 +157,7 @@ func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 	}
 	d.LastModifiedAt, d.CompletedAt = now, now
 	d.LeaseOwner, d.LeaseUntil, d.Checkpoint = "", time.Time{}, ""
+	d.Begun = d.Begun && !o.Untouched
 	if next == Succeeded {
 		d.Outputs, d.Resources = o.Outputs, o.Resources
 	}

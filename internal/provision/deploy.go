@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/proton"
@@ -81,14 +83,10 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	}
 	log := p.newLog(d)
 	defer log.Close()
-	run, method, err := p.run(held, d)
+	run, method, err := p.run(held, d, log)
 	driver := p.Engines[method]
 	if err != nil {
-		if held.Err() != nil {
-			return context.Cause(held)
-		}
-		fmt.Fprintln(log, err)
-		return p.finish(ctx, d, proton.Outcome{Failure: err.Error()})
+		return p.notRendered(ctx, held, d, log, err)
 	}
 	run.Log = log
 	if d.Status == proton.Cancelling {
@@ -122,6 +120,26 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 		case <-time.After(status.Wait):
 		}
 	}
+}
+
+// notRendered ends a deployment whose files can't be made: as a failure if that
+// is for good, and then nothing was ever provisioned by it.
+func (p *Provisioner) notRendered(ctx, held context.Context, d proton.Deployment, log io.Writer, err error) error {
+	if cause := context.Cause(held); cause != nil {
+		return cause
+	}
+	fmt.Fprintln(log, err)
+	if !hopeless(err) {
+		return engine.MarkTransient(err)
+	}
+	return p.finish(ctx, d, proton.Outcome{Failure: err.Error(), Untouched: true})
+}
+
+// hopeless reports whether the same facts will always fail to render so.
+func hopeless(err error) bool {
+	_, render := errors.AsType[*bundle.RenderError](err)
+	_, spec := errors.AsType[*bundle.SpecError](err)
+	return render || spec || errors.Is(err, errNoEngine)
 }
 
 // outcome is how a driver's last status reads for the domain.
@@ -196,11 +214,11 @@ func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause
 
 // cancel stops what runs of a deployment and records that it is cancelled.
 func (p *Provisioner) cancel(ctx context.Context, d proton.Deployment) error {
-	run, method, err := p.run(ctx, d)
+	log := p.newLog(d)
+	defer log.Close()
+	run, method, err := p.run(ctx, d, log)
 	driver := p.Engines[method]
 	if err == nil {
-		log := p.newLog(d)
-		defer log.Close()
 		run.Log = log
 		err = driver.Cancel(ctx, run, d.Checkpoint)
 	}

@@ -60,7 +60,7 @@ func gatherPast(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 			if err != nil || !ok {
 				return err
 			}
-			if past.Inputs != nil {
+			if past.Begun {
 				d.Inputs = past.Inputs
 				return nil
 			}

@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/engine"
@@ -10,9 +12,12 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
+var errNoEngine = errors.New("this server has no engine for it")
+
 // run renders what a deployment's driver is to carry out, and names the driver.
-// An error is worded for the person who deployed.
-func (p *Provisioner) run(ctx context.Context, d proton.Deployment) (engine.Run, engine.Method, error) {
+// What is odd about the spec goes to log. An error is worded for the person who
+// deployed.
+func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Writer) (engine.Run, engine.Method, error) {
 	b, err := p.Bundles.Bundle(ctx, d.Inputs.BundleDigest)
 	if err != nil {
 		return engine.Run{}, "", err
@@ -20,9 +25,9 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment) (engine.Run,
 	part := bundlePart(d.TargetType)
 	method, _ := b.Method(part)
 	if p.Engines[engine.Method(method)] == nil {
-		return engine.Run{}, "", fmt.Errorf("this server has no engine for %s, which %s is provisioned with", method, d.TargetARN())
+		return engine.Run{}, "", fmt.Errorf("%s is provisioned with %s: %w", d.TargetARN(), method, errNoEngine)
 	}
-	data, err := p.data(ctx, b, d)
+	data, err := p.data(ctx, b, d, log)
 	if err != nil {
 		return engine.Run{}, "", err
 	}
@@ -113,7 +118,7 @@ func (p *Provisioner) report(ctx context.Context, id string) (engine.Report, err
 }
 
 // data is what the templates of a deployment may refer to.
-func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deployment) (bundle.Data, error) {
+func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deployment, log io.Writer) (bundle.Data, error) {
 	in := d.Inputs
 	data := bundle.Data{Tags: tags(d)}
 	if in.Service != nil {
@@ -123,14 +128,15 @@ func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deplo
 		}
 	}
 	var err error
+	var warnings []bundle.Problem
 	switch d.TargetType {
 	case proton.TargetEnvironment:
-		data.Environment, err = environmentInputs(b, in)
+		data.Environment, warnings, err = environmentInputs(b, in)
 	case proton.TargetServiceInstance:
 		data.Environment = environmentData(*in.Environment)
-		data.Instance, err = instanceData(b, in.Instances[0])
+		data.Instance, warnings, err = instanceData(b, in.Instances[0])
 	case proton.TargetPipeline:
-		data.Pipeline, err = pipelineInputs(b, in)
+		data.Pipeline, warnings, err = pipelineInputs(b, in)
 		for _, facts := range in.Instances {
 			if err != nil {
 				break
@@ -138,26 +144,30 @@ func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deplo
 			err = p.addInstance(ctx, &data, facts)
 		}
 	}
+	for _, w := range warnings {
+		fmt.Fprintln(log, "warning:", w)
+	}
 	return data, err
 }
 
-func environmentInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.EnvironmentData, error) {
+func environmentInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.EnvironmentData, []bundle.Problem, error) {
 	spec, err := bundle.ParseEnvironmentSpec(in.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data := environmentData(*in.Environment)
-	data.Inputs, _, err = b.EnvironmentInputs(spec)
-	return data, err
+	inputs, warnings, err := b.EnvironmentInputs(spec)
+	data.Inputs = inputs
+	return data, append(spec.Warnings, warnings...), err
 }
 
-func pipelineInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.PipelineData, error) {
+func pipelineInputs(b *bundle.Bundle, in *proton.Inputs) (*bundle.PipelineData, []bundle.Problem, error) {
 	spec, err := bundle.ParseServiceSpec(in.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	inputs, _, err := b.PipelineInputs(spec)
-	return &bundle.PipelineData{Inputs: inputs}, err
+	inputs, warnings, err := b.PipelineInputs(spec)
+	return &bundle.PipelineData{Inputs: inputs}, append(spec.Warnings, warnings...), err
 }
 
 // addInstance adds an instance as a pipeline sees it; each has the inputs that
@@ -167,7 +177,7 @@ func (p *Provisioner) addInstance(ctx context.Context, data *bundle.Data, facts 
 	if err != nil {
 		return err
 	}
-	i, err := instanceData(b, facts)
+	i, _, err := instanceData(b, facts)
 	if err != nil {
 		return err
 	}
@@ -177,13 +187,13 @@ func (p *Provisioner) addInstance(ctx context.Context, data *bundle.Data, facts 
 	return nil
 }
 
-func instanceData(b *bundle.Bundle, facts proton.InstanceFacts) (*bundle.InstanceData, error) {
+func instanceData(b *bundle.Bundle, facts proton.InstanceFacts) (*bundle.InstanceData, []bundle.Problem, error) {
 	spec, err := bundle.ParseServiceSpec(facts.Spec)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	inputs, _, err := b.InstanceInputs(spec, facts.Name)
-	return &bundle.InstanceData{Name: facts.Name, Inputs: inputs}, err
+	inputs, warnings, err := b.InstanceInputs(spec, facts.Name)
+	return &bundle.InstanceData{Name: facts.Name, Inputs: inputs}, append(spec.Warnings, warnings...), err
 }
 
 func environmentData(facts proton.EnvironmentFacts) *bundle.EnvironmentData {

@@ -31,6 +31,7 @@ type Store struct {
 	reader  *handle
 	queue   *jobs.Queue
 	lock    *os.File
+	closed  sync.Once
 }
 
 // handle is a connection pool with its prepared statements.
@@ -92,17 +93,19 @@ func openHandle(dsn string, connections int) (*handle, error) {
 	return &handle{db: db, stmts: map[string]*sql.Stmt{}}, nil
 }
 
-// Close ends all use of the database.
+// Close ends all use of the database. Closing it twice does no harm.
 func (s *Store) Close() error {
 	var errs []error
-	for _, h := range []*handle{s.reader, s.writer} {
-		if h != nil {
-			errs = append(errs, h.db.Close())
+	s.closed.Do(func() {
+		for _, h := range []*handle{s.reader, s.writer} {
+			if h != nil {
+				errs = append(errs, h.db.Close())
+			}
 		}
-	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-	}
+		if s.lock != nil {
+			errs = append(errs, s.lock.Close())
+		}
+	})
 	return errors.Join(errs...)
 }
 
