@@ -178,9 +178,11 @@ func (r *run) item(v, key any, x expr) any {
 }
 
 func hashable(key any) bool {
-	switch key.(type) {
+	switch k := key.(type) {
 	case *list, *dict:
 		return false
+	case *tuple:
+		return !slices.ContainsFunc(k.items, func(v any) bool { return !hashable(v) })
 	}
 	return true
 }
@@ -277,13 +279,12 @@ func (r *run) slice(v any, s *sliceExpr, x expr) any {
 	switch v.(type) {
 	case *list, *tuple, *rangeValue, string, markup, multiline:
 	default:
-		return &undefined{node: x}
+		r.failf("'%s' object cannot be sliced", typeName(v))
 	}
 	for _, p := range parts {
 		if _, ok := bound(p, 0); !ok {
-			// Jinja takes a failing slice for a missing item.
 			r.refuse(p)
-			return &undefined{node: x}
+			r.failf("slice indices must be integers or None")
 		}
 	}
 	step, _ := bound(parts[2], 1)

@@ -126,7 +126,7 @@ func (s *filterBlockStmt) exec(r *run) {
 	text := r.capture(func() { r.execAll(s.body) })
 	v := r.applyCaptured(s.filter, text)
 	r.pos = int(s.at)
-	r.print(v)
+	r.printText(v)
 }
 
 func (s *withStmt) exec(r *run) {
@@ -150,6 +150,15 @@ func (s *callBlockStmt) exec(r *run) {
 	caller := &macro{def: s.macro, frame: r.frame}
 	v := s.call.evalWith(r, caller)
 	r.pos = int(s.at)
+	r.printText(v)
+}
+
+// printText prints what a block has made, which must be text.
+func (r *run) printText(v any) {
+	if _, ok := text(v); !ok {
+		r.refuse(v)
+		r.failf("expected the block to give a string, not '%s'", typeName(v))
+	}
 	r.print(v)
 }
 

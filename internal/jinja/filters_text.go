@@ -294,7 +294,7 @@ func (w wrapper) wrap(s string) []string {
 func isWrapSpace(c rune) bool { return strings.ContainsRune("\t\n\v\f\r ", c) }
 
 func (w wrapper) breakLong(line []string, size int, chunks []string) ([]string, []string) {
-	space := max(1, w.width-size)
+	space := w.width - size
 	if !w.breakWords {
 		if len(line) == 0 {
 			return chunks[:1], chunks[1:]

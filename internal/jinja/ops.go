@@ -290,11 +290,37 @@ func (r *run) floatPow(x, y float64) any {
 	if x < 0 && !math.IsInf(x, 0) && !math.IsInf(y, 0) && y != math.Trunc(y) {
 		r.failf("a negative number to a fractional power is a complex number, which templates do not have")
 	}
-	p := math.Pow(x, y)
+	p := pow(x, y)
 	if math.IsInf(p, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		r.failf("Numerical result out of range")
 	}
 	return p
+}
+
+// pow is math.Pow, but correctly rounded where C's pow is: for square roots and
+// small whole exponents.
+func pow(x, y float64) float64 {
+	if y == 0.5 && x >= 0 && !math.IsInf(x, 0) {
+		return math.Sqrt(x)
+	}
+	n := math.Abs(y)
+	if n != math.Trunc(n) || n < 2 || n > 64 || x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return math.Pow(x, y)
+	}
+	const precision = 53 * 64
+	p := big.NewFloat(1).SetPrec(precision)
+	factor := new(big.Float).SetPrec(precision).SetFloat64(x)
+	for i := int(n); i > 0; i >>= 1 {
+		if i&1 == 1 {
+			p.Mul(p, factor)
+		}
+		factor.Mul(factor, factor)
+	}
+	if y < 0 {
+		p.Quo(big.NewFloat(1).SetPrec(precision), p)
+	}
+	f, _ := p.Float64()
+	return f
 }
 
 // concat is + on strings, lists and tuples.

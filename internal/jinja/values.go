@@ -446,11 +446,11 @@ func (r *run) iterate(v any) (iterator, bool) {
 		}
 		return sliceIterator(nil), true
 	case string:
-		return stringIterator(v, func(c string) any { return c }), true
+		return stringIterator(v), true
 	case multiline:
-		return stringIterator(string(v), func(c string) any { return c }), true
+		return stringIterator(string(v)), true
 	case markup:
-		return stringIterator(string(v), func(c string) any { return markup(c) }), true
+		return stringIterator(string(v)), true
 	}
 	return nil, false
 }
@@ -466,7 +466,7 @@ func sliceIterator(items []any) iterator {
 	}
 }
 
-func stringIterator(s string, wrap func(string) any) iterator {
+func stringIterator(s string) iterator {
 	return func() (any, bool) {
 		if s == "" {
 			return nil, false
@@ -474,7 +474,7 @@ func stringIterator(s string, wrap func(string) any) iterator {
 		_, size := utf8.DecodeRuneInString(s)
 		c := s[:size]
 		s = s[size:]
-		return wrap(c), true
+		return c, true
 	}
 }
 
