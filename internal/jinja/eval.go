@@ -132,6 +132,9 @@ func (r *run) attribute(v any, name string, x expr) (any, bool) {
 		case "step":
 			return v.step, true
 		}
+		if m := tupleMethods[name]; m != nil {
+			return &boundMethod{v, m}, true
+		}
 	case bool, int64, float64, *big.Int:
 		if m := numberMethods[name]; m != nil {
 			return &boundMethod{v, m}, true

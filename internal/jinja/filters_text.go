@@ -251,7 +251,7 @@ func filterWordwrap(r *run, a []any) any {
 	}
 	out := strings.Join(lines, newline)
 	r.alloc(len(out))
-	return sameKind(a[0], out)
+	return out
 }
 
 // wrapper is Python's textwrap with the options that wordwrap sets.

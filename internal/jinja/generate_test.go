@@ -310,7 +310,7 @@ func (g *generate) str(depth int) string {
 		return pickOf(g, "s", "t", "s", "'a b-c'", "'Abc'", "'x,y'", "'%s'", "d.a", "'1.50'", "' é '", "'line\\nb'")
 	}
 	e := func() string { return g.str(depth - 1) }
-	n := func() string { return pickOf(g, "0", "1", "2", "-1", "5", "10", g.num(depth-1)) }
+	n := func() string { return pickOf(g, "0", "1", "2", "-1", "5", "10", "l|length") }
 	switch g.n(14) {
 	case 0:
 		return e() + pickOf(g, " + ", " ~ ", " ~ ") + e()
@@ -329,7 +329,7 @@ func (g *generate) str(depth int) string {
 	case 9:
 		return g.method()
 	default:
-		return "(" + e() + ")|" + pickOf(g, "upper", "lower", "title", "capitalize", "trim", "trim("+e()+")", "replace("+e()+", "+e()+")", "truncate("+n()+", true)", "truncate(6, false, '..', 0)", "truncate(8)", "indent("+n()+", true)", "indent(2)", "wordwrap("+n()+")", "wordwrap(4, false)", "center("+n()+")", "e", "safe", "striptags", "urlencode", "reverse", "string", "default('x')", "first", "last", "forceescape")
+		return "((" + e() + ")|" + pickOf(g, "upper", "lower", "title", "capitalize", "trim", "trim("+e()+")", "replace("+e()+", "+e()+")", "truncate("+n()+", true)", "truncate(6, false, '..', 0)", "truncate(8)", "indent("+n()+", true)", "indent(2)", "wordwrap("+n()+")", "wordwrap(4, false)", "center("+n()+")", "e", "safe", "striptags", "urlencode", "reverse", "string", "default('x')", "first", "last", "forceescape") + ")"
 	}
 }
 

@@ -49,7 +49,12 @@ type Error struct {
 	Line    int    // from 1
 	Column  int    // from 1, in characters
 	Message string
+
+	cause error
 }
+
+// Unwrap returns the context's error where rendering was cancelled, else nil.
+func (e *Error) Unwrap() error { return e.cause }
 
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Name, e.Line, e.Column, e.Message)
@@ -80,8 +85,7 @@ func ParseExpression(name, source string) (e *Expression, err error) {
 //
 // Values may be nil, bool, int, int64, *big.Int, float64, string, []any, *Map
 // and map[string]any; they are read, never changed. A *Error says what went
-// wrong in the template; cancellation of ctx is reported as an *Error too, and
-// its cause is ctx.Err().
+// wrong in the template; when ctx is cancelled it wraps the context's error.
 func (t *Template) Render(ctx context.Context, vars *Map, l Limits) (out string, err error) {
 	defer recoverError(t.prog.name, &err)
 	r := newRun(ctx, t.prog, vars, l)

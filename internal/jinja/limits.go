@@ -77,7 +77,9 @@ func (r *run) checkSteps() {
 		r.failf("the template takes more than %d steps", r.limits.Steps)
 	}
 	if err := context.Cause(r.ctx); err != nil {
-		r.failf("rendering was stopped: %v", err)
+		e := r.prog.errorAt(r.pos, "rendering was stopped: "+err.Error())
+		e.cause = err
+		panic(e)
 	}
 }
 

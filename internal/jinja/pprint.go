@@ -26,7 +26,6 @@ func (p *pprinter) format(v any, indent, allowance, depth int) {
 	if depth > maxValueDepth {
 		p.r.failf("the value is nested more than %d deep, or holds itself", maxValueDepth)
 	}
-	p.r.refuse(v)
 	v = p.sorted(v, depth)
 	line := p.r.repr(v)
 	if runeLen(line) <= pprintWidth-indent-allowance {
@@ -49,6 +48,10 @@ func (p *pprinter) format(v any, indent, allowance, depth int) {
 	case *list:
 		p.items(v.items, "[", "]", indent, allowance, depth)
 	case *tuple:
+		if v.names != nil {
+			p.b.WriteString(line)
+			return
+		}
 		closing := ")"
 		if len(v.items) == 1 {
 			closing = ",)"
@@ -78,6 +81,9 @@ func (p *pprinter) sorted(v any, depth int) any {
 	case *list:
 		return &list{items: all(v.items)}
 	case *tuple:
+		if v.names != nil {
+			return v // Python prints these with their own repr
+		}
 		return &tuple{items: all(v.items)}
 	case *dict:
 		entries := slices.Clone(v.all(p.r))

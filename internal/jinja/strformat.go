@@ -193,7 +193,7 @@ func (p *percentFormatter) format(verb byte, spec *formatSpec, v any) string {
 		return r.formatText(s, spec)
 	case 'c':
 		s, ok := text(v)
-		if n, isInt := v.(int64); isInt && n >= 0 && n < 0x110000 {
+		if n, isInt := index(v); isInt && n >= 0 && n < 0x110000 {
 			s, ok = string(rune(n)), true
 		}
 		if !ok || runeLen(s) != 1 {
