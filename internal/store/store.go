@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,29 +28,22 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	dialect dialect
-	writer  *handle
-	reader  *handle
+	writer  *sql.DB // of one connection: SQLite has one writer, and the pool's line is fair
+	reader  *sql.DB
 	queue   *jobs.Queue
 	lock    *os.File
 	closed  sync.Once
 }
 
-// handle is a connection pool with its prepared statements.
-type handle struct {
-	db    *sql.DB
-	mu    sync.RWMutex
-	stmts map[string]*sql.Stmt
-}
-
 const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
 
-// Open opens the database that url names ("sqlite:PATH"), makes it if it is
+// Open opens the database that a URL names ("sqlite:PATH"), makes it if it is
 // not there, and brings its tables up to date. A SQLite file serves one
 // process at a time: a second Open of it is refused.
-func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
-	path, ok := strings.CutPrefix(url, "sqlite:")
+func Open(ctx context.Context, database string, log *slog.Logger) (*Store, error) {
+	path, ok := strings.CutPrefix(database, "sqlite:")
 	if !ok {
-		return nil, fmt.Errorf("database %q: only sqlite:PATH is supported so far", redactURL(url))
+		return nil, fmt.Errorf("database %q: only sqlite:PATH is supported so far", redactURL(database))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -67,39 +61,41 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 
 func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
 	var err error
-	if s.writer, err = openHandle("file:"+path+sqlitePragmas+"&_txlock=immediate", 1); err != nil {
+	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
+	if s.writer, err = openPool(file.String()+sqlitePragmas+"&_txlock=immediate", 1); err != nil {
 		return err
 	}
-	if s.reader, err = openHandle("file:"+path+sqlitePragmas, 8); err != nil {
+	if s.reader, err = openPool(file.String()+sqlitePragmas, 8); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.writer.db, log); err != nil {
+	if err := migrate(ctx, s.writer, log); err != nil {
 		return err
 	}
-	if err := jobs.Migrate(ctx, s.writer.db); err != nil {
+	if err := jobs.Migrate(ctx, s.writer); err != nil {
 		return fmt.Errorf("job tables: %w", err)
 	}
-	s.queue, err = jobs.NewQueue(s.writer.db)
+	s.queue, err = jobs.NewQueue(s.writer)
 	return err
 }
 
-func openHandle(dsn string, connections int) (*handle, error) {
-	db, err := sql.Open("sqlite", dsn)
+func openPool(dsn string, connections int) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
+	db := sql.OpenDB(preparing{connector})
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	return &handle{db: db, stmts: map[string]*sql.Stmt{}}, nil
+	return db, nil
 }
 
 // Close ends all use of the database. Closing it twice does no harm.
 func (s *Store) Close() error {
 	var errs []error
 	s.closed.Do(func() {
-		for _, h := range []*handle{s.reader, s.writer} {
-			if h != nil {
-				errs = append(errs, h.db.Close())
+		for _, db := range []*sql.DB{s.reader, s.writer} {
+			if db != nil {
+				errs = append(errs, db.Close())
 			}
 		}
 		if s.lock != nil {
@@ -110,21 +106,19 @@ func (s *Store) Close() error {
 }
 
 // Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.reader.db.PingContext(ctx) }
+func (s *Store) Ping(ctx context.Context) error { return s.reader.PingContext(ctx) }
 
 // NewWorker makes the side of the job queue that runs handlers.
 func (s *Store) NewWorker(cfg jobs.Config, handlers map[jobs.Kind]jobs.Handler) (*jobs.Worker, error) {
 	cfg.Queue = s.queue
-	return jobs.NewWorker(s.writer.db, cfg, handlers)
+	return jobs.NewWorker(s.writer, cfg, handlers)
 }
 
 // Tx is a transaction. It must not be used after its function has returned.
 type Tx struct {
 	store    *Store
-	handle   *handle
 	sql      *sql.Tx
 	enqueued bool
-	missed   []string // statements to prepare once the connection is free
 }
 
 // View runs f with a consistent, read-only view.
@@ -138,16 +132,13 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	return s.run(ctx, s.writer, nil, f)
 }
 
-func (s *Store) run(ctx context.Context, h *handle, opts *sql.TxOptions, f func(*Tx) error) error {
-	sqlTx, err := h.db.BeginTx(ctx, opts)
+func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
+	sqlTx, err := db.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	tx := &Tx{store: s, handle: h, sql: sqlTx}
-	defer func() { // also when f panics
-		_ = sqlTx.Rollback()
-		h.prepare(context.WithoutCancel(ctx), tx.missed)
-	}()
+	tx := &Tx{store: s, sql: sqlTx}
+	defer sqlTx.Rollback() // also when f panics
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -172,57 +163,15 @@ func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
 	return nil
 }
 
-// statement is query as a prepared statement of the transaction's connection,
-// or nil the first time: a pool of one connection cannot prepare while a
-// transaction holds it, so that is done right after.
-func (tx *Tx) statement(ctx context.Context, query string) *sql.Stmt {
-	tx.handle.mu.RLock()
-	stmt := tx.handle.stmts[query]
-	tx.handle.mu.RUnlock()
-	if stmt == nil {
-		tx.missed = append(tx.missed, query)
-		return nil
-	}
-	return tx.sql.StmtContext(ctx, stmt)
-}
-
-func (h *handle) prepare(ctx context.Context, queries []string) {
-	for _, query := range queries {
-		stmt, err := h.db.PrepareContext(ctx, query)
-		if err != nil {
-			return // the query runs unprepared, and will say what is wrong with it
-		}
-		h.mu.Lock()
-		if _, ok := h.stmts[query]; ok || len(h.stmts) >= maxStatements {
-			_ = stmt.Close()
-		} else {
-			h.stmts[query] = stmt
-		}
-		h.mu.Unlock()
-	}
-}
-
-// maxStatements bounds the cache: lists with filters have many texts.
-const maxStatements = 500
-
 func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if stmt := tx.statement(ctx, query); stmt != nil {
-		return stmt.QueryContext(ctx, args...)
-	}
 	return tx.sql.QueryContext(ctx, query, args...)
 }
 
 func (tx *Tx) queryRow(ctx context.Context, query string, args, dest []any) error {
-	if stmt := tx.statement(ctx, query); stmt != nil {
-		return stmt.QueryRowContext(ctx, args...).Scan(dest...)
-	}
 	return tx.sql.QueryRowContext(ctx, query, args...).Scan(dest...)
 }
 
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if stmt := tx.statement(ctx, query); stmt != nil {
-		return stmt.ExecContext(ctx, args...)
-	}
 	return tx.sql.ExecContext(ctx, query, args...)
 }
 
