@@ -292,3 +292,57 @@ func (p *Plane) ListServicePipelineProvisionedResources(ctx context.Context, in 
 	resources, err := p.provisionedResources(ctx, pipelineTarget(s, *in.ServiceName))
 	return &api.ListServicePipelineProvisionedResourcesOutput{ProvisionedResources: resources}, err
 }
+
+// DeleteDeployment removes the record of a deployment that is over and whose
+// outputs are not in force; a missing one answers an empty object. Invalid.
+func (p *Plane) DeleteDeployment(ctx context.Context, in *api.DeleteDeploymentInput) (*api.DeleteDeploymentOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "DeleteDeployment", s.DeploymentARN(*in.Id)); err != nil {
+		return nil, err
+	}
+	out := &api.DeleteDeploymentOutput{}
+	err := p.Store.Update(ctx, func(tx *store.Tx) error {
+		d, err := tx.Deployment(ctx, s, *in.Id)
+		if proton.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.Status.Running() {
+			return proton.Errorf(proton.Invalid, "Deployment %s can't be deleted while its status is %s.", d.ID, d.Status)
+		}
+		live, err := needed(ctx, tx, d)
+		if err != nil {
+			return err
+		}
+		if live {
+			return proton.Errorf(proton.Invalid, "Deployment %s can't be deleted because it says what is deployed of %s.", d.ID, d.TargetARN())
+		}
+		out.Deployment = toDeployment(d)
+		return tx.DeleteDeployment(ctx, d.ID)
+	})
+	return out, err
+}
+
+// needed reports whether a deployment's target still reads it: the last that
+// succeeded for its outputs, and while none has, every one for what its run may
+// have left to remove.
+func needed(ctx context.Context, tx *store.Tx, d proton.Deployment) (bool, error) {
+	var target deployed
+	switch d.TargetType {
+	case proton.TargetEnvironment:
+		target = environmentTarget(d.Scope, d.EnvironmentName)
+	case proton.TargetServiceInstance:
+		target = instanceTarget(d.Scope, d.ServiceName, d.InstanceName)
+	case proton.TargetPipeline:
+		target = pipelineTarget(d.Scope, d.ServiceName)
+	default:
+		return false, nil
+	}
+	_, r, err := target(ctx, tx)
+	if proton.IsNotFound(err) {
+		return false, nil
+	}
+	return d.ID == r.LastSucceededDeploymentID || r.LastSucceededDeploymentID == "", err
+}
