@@ -38,7 +38,8 @@ func s3Mismatch() *Error {
 }
 
 // VerifyS3 checks the signature of an S3 request, in the Authorization header
-// or in the query of a presigned URL, and answers who signed it. The error is
+// or in the query of a presigned URL (there also of Version 2, which names no
+// Region), and answers who signed it. The error is
 // an *Error, with the codes and statuses of S3, unless keys could not be read.
 //
 // It does not read the body. It replaces r.Body by one that decodes aws-chunked
@@ -54,6 +55,8 @@ func (v *Verifier) VerifyS3(r *http.Request) (Principal, error) {
 		return Principal{}, refuseS3(http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified.")
 	case presigned:
 		return v.verifyPresigned(r, query)
+	case len(header) == 0 && query.Has("Signature"):
+		return v.verifyPresignedV2(r, query)
 	case len(header) == 0:
 		return Principal{}, refuseS3(http.StatusForbidden, "AccessDenied", "Access Denied")
 	}
@@ -111,7 +114,7 @@ func (v *Verifier) verifyPresigned(r *http.Request, query url.Values) (Principal
 	if query.Get("X-Amz-Algorithm") != algorithm {
 		return Principal{}, refuseS3(http.StatusBadRequest, code, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
 	}
-	c := credential{signedHeaders: strings.Split(query.Get("X-Amz-SignedHeaders"), ";"), signature: query.Get("X-Amz-Signature")}
+	c := credential{signedHeaders: splitHeaders(query.Get("X-Amz-SignedHeaders")), signature: query.Get("X-Amz-Signature")}
 	err := c.parseScope(query.Get("X-Amz-Credential"))
 	if err == nil {
 		err = c.check()

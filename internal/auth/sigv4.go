@@ -32,6 +32,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("REDACTED") }
 // Format prints REDACTED for every verb.
 func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "REDACTED") }
 
+// MarshalText keeps secrets out of JSON too; who stores one converts it.
+func (Secret) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
+
 // Key is an access key and whose it is.
 type Key struct {
 	Secret    Secret
@@ -93,18 +96,24 @@ type credential struct {
 // given, signed for one of the named services, and answers who signed it. The
 // error is an *Error unless keys could not be read.
 func (v *Verifier) Verify(r *http.Request, body []byte, services ...string) (Principal, error) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
+	header := r.Header["Authorization"]
+	if len(header) == 0 || header[0] == "" {
 		return Principal{}, refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
-	c, err := parseAuthorization(header)
+	if len(header) > 1 {
+		return Principal{}, refuse("IncompleteSignature", "A request has one 'Authorization' header, not %d.", len(header))
+	}
+	c, err := parseAuthorization(header[0])
 	if err != nil {
 		return Principal{}, err
 	}
 	if !slices.Contains(services, c.service) {
 		return Principal{}, refuse("InvalidSignatureException", "Credential should be scoped to correct service: '%s'.", services[0])
 	}
-	amzDate := r.Header.Get("X-Amz-Date")
+	if name := unsignedOf(r.Header, c.signedHeaders); name != "" {
+		return Principal{}, refuse("InvalidSignatureException", "'%s' must be a 'SignedHeader' in the AWS Authorization.", name)
+	}
+	amzDate := strings.Join(r.Header["X-Amz-Date"], ",")
 	if err := v.checkDate(amzDate, c.date); err != nil {
 		return Principal{}, err
 	}
@@ -122,6 +131,19 @@ func (v *Verifier) Verify(r *http.Request, body []byte, services ...string) (Pri
 		return Principal{}, errMismatch
 	}
 	return key.principal(c), nil
+}
+
+// unsignedOf is a header that decides what a request means but is not signed.
+func unsignedOf(h http.Header, signed []string) string {
+	if !slices.Contains(signed, "x-amz-date") {
+		return "X-Amz-Date"
+	}
+	for _, name := range []string{"X-Amz-Target", "X-Amz-Security-Token", "X-Amz-Content-Sha256"} {
+		if len(h[name]) > 0 && !slices.Contains(signed, strings.ToLower(name)) {
+			return name
+		}
+	}
+	return ""
 }
 
 func (k Key) principal(c credential) Principal {
@@ -151,12 +173,28 @@ func parseAuthorization(header string) (credential, error) {
 				return c, err
 			}
 		case "SignedHeaders":
-			c.signedHeaders = strings.Split(value, ";")
+			c.signedHeaders = splitHeaders(value)
 		case "Signature":
 			c.signature = value
 		}
 	}
 	return c, c.check()
+}
+
+func splitHeaders(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ";")
+}
+
+func increasing(list []string) bool {
+	for n := 1; n < len(list); n++ {
+		if list[n-1] >= list[n] {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *credential) parseScope(value string) error {
@@ -178,7 +216,7 @@ func (c *credential) check() error {
 		return refuse("IncompleteSignature", "Authorization header requires 'Signature' parameter.")
 	case len(c.signedHeaders) == 0:
 		return refuse("IncompleteSignature", "Authorization header requires 'SignedHeaders' parameter.")
-	case !slices.IsSorted(c.signedHeaders):
+	case !increasing(c.signedHeaders):
 		return refuse("InvalidSignatureException", "SignedHeaders must be in alphabetical order.")
 	case !slices.Contains(c.signedHeaders, "host"):
 		return refuse("InvalidSignatureException", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
