@@ -73,6 +73,11 @@ func (b *builtin) title() string { return b.name }
 
 func (b *builtin) call(r *run, args []any, kw []kwarg) any {
 	r.step()
+	for _, a := range args {
+		if s, ok := text(a); ok {
+			r.scan(len(s))
+		}
+	}
 	if b.raw != nil {
 		return b.raw(r, args, kw)
 	}

@@ -63,6 +63,7 @@ func (r *run) same(a, b any, depth int) bool {
 func (r *run) equalAt(a, b any, depth int) bool {
 	if s, ok := a.(string); ok {
 		if t, ok := b.(string); ok {
+			r.scan(min(len(s), len(t)))
 			return s == t
 		}
 	}
@@ -239,6 +240,7 @@ func (r *run) ordered(op compareOp, a, b any, depth int) bool {
 	r.refuse(b)
 	if s, ok := text(a); ok {
 		if t, ok := text(b); ok {
+			r.scan(min(len(s), len(t)))
 			return orderHolds(op, strings.Compare(s, t))
 		}
 	}
@@ -279,7 +281,7 @@ func (r *run) contains(container, item any) bool {
 			r.refuse(item)
 			r.failf("'in <string>' requires string as left operand, not %s", typeName(item))
 		}
-		r.work(len(s) / 64)
+		r.scan(len(s))
 		return strings.Contains(s, sub)
 	}
 	switch c := container.(type) {

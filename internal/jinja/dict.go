@@ -32,7 +32,10 @@ func newDict(size int) *dict { return &dict{entries: make([]dictEntry, 0, size)}
 // hashKey makes a key comparable in Go, or reports that it is unhashable.
 func (r *run) hashKey(key any) any {
 	switch k := key.(type) {
-	case string, int64:
+	case string:
+		r.scan(len(k))
+		return k
+	case int64:
 		return k
 	case nil:
 		return missing

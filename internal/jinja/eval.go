@@ -207,6 +207,7 @@ func index(v any) (int, bool) {
 // at is the i-th item of a sequence, counted from the end if negative.
 func (r *run) at(v any, i int) (any, bool) {
 	if s, ok := text(v); ok {
+		r.scan(len(s))
 		n := runeLen(s)
 		if i < 0 {
 			i += n
@@ -217,7 +218,6 @@ func (r *run) at(v any, i int) (any, bool) {
 		if n == len(s) {
 			s = s[i : i+1]
 		} else {
-			r.work(len(s) / 64)
 			for range i {
 				_, size := utf8.DecodeRuneInString(s)
 				s = s[size:]
@@ -343,6 +343,7 @@ func sliceBounds(parts [3]any, step, n int) (start, stop, count int) {
 func (r *run) cut(v any, start, stop, step, count int) any {
 	if s, ok := text(v); ok {
 		r.alloc(len(s))
+		r.scan(len(s))
 		if isASCII(s) {
 			if step == 1 {
 				return sameKind(v, s[start:max(start, stop)])

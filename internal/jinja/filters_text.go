@@ -240,13 +240,13 @@ func filterWordwrap(r *run, a []any) any {
 	if given(a[3]) != nil {
 		newline = r.mustText(a[3])
 	}
-	if w.width <= 0 {
-		r.failf("invalid width %d (must be > 0)", w.width)
-	}
 	r.work(len(s))
-	r.allocItems(len(s) / w.width)
+	r.allocItems(len(s) / max(w.width, 1))
 	var lines []string
 	for _, line := range splitLines(s, false) {
+		if w.width <= 0 {
+			r.failf("invalid width %d (must be > 0)", w.width)
+		}
 		lines = append(lines, strings.Join(w.wrap(line), newline))
 	}
 	out := strings.Join(lines, newline)
@@ -308,8 +308,8 @@ func (w wrapper) breakLong(line []string, size int, chunks []string) ([]string, 
 			end = i + 1
 		}
 	}
-	rest := append([]string{chunk[end:]}, chunks[1:]...)
-	return append(line, chunk[:end]), rest
+	chunks[0] = chunk[end:]
+	return append(line, chunk[:end]), chunks
 }
 
 // chunks splits a line into words, spaces and, where hyphens break, the parts

@@ -42,6 +42,11 @@ func (r *run) print(v any) {
 // writeIndented makes every line after the first start in the column in which
 // the text starts.
 func (r *run) writeIndented(s string) {
+	breaks := strings.Count(s, "\n")
+	if breaks == 0 {
+		r.write(s)
+		return
+	}
 	line := r.out.buf
 	for i := len(line) - 1; i >= 0; i-- {
 		if line[i] == '\n' {
@@ -50,8 +55,8 @@ func (r *run) writeIndented(s string) {
 		}
 	}
 	indent := utf8.RuneCount(line)
-	breaks := strings.Count(s, "\n")
-	if breaks > 0 && indent > r.limits.Output/breaks {
+	r.scan(len(line))
+	if indent > r.limits.Output/breaks {
 		r.failf("the output is larger than %d bytes", r.limits.Output)
 	}
 	r.write(strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", indent)))

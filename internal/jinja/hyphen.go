@@ -10,6 +10,9 @@ import "strings"
 // maxReadings bounds how often one expression is read again.
 const maxReadings = 200
 
+// maxHyphens bounds the hyphens in one name.
+const maxHyphens = 16
+
 type hyphenState struct {
 	chosen   map[int]int // token index to the number of hyphens in the name
 	pending  *hyphenated // the first name met that is not decided yet
@@ -52,7 +55,7 @@ func (p *parser) hyphenNames(t *token) []string {
 	src := p.prog.source
 	names := []string{t.text}
 	end, next := t.end, p.i
-	for end+1 < len(src) && src[end] == '-' && isWordByte(src[end+1]) {
+	for end+1 < len(src) && src[end] == '-' && isWordByte(src[end+1]) && len(names) <= maxHyphens {
 		for end++; end < len(src) && isWordByte(src[end]); end++ {
 		}
 		for next < len(p.toks)-1 && p.toks[next].end < end {

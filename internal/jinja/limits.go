@@ -7,12 +7,12 @@ type Limits struct {
 	Steps  int // statements, loop turns, calls and items handled; default 2,000,000
 	Depth  int // macros and recursive loops inside each other; default 200
 	Output int // bytes written; default 1 MiB
-	Memory int // bytes of all strings, lists and dicts ever built; default 64 MiB
+	Memory int // bytes of all strings, lists and dicts ever built; default 32 MiB
 }
 
 // DefaultLimits are generous for any real template and harmless to a server.
 func DefaultLimits() Limits {
-	return Limits{Steps: 2_000_000, Depth: 200, Output: 1 << 20, Memory: 64 << 20}
+	return Limits{Steps: 2_000_000, Depth: 200, Output: 1 << 20, Memory: 32 << 20}
 }
 
 func (l Limits) orDefaults() Limits {
@@ -50,6 +50,8 @@ const (
 	itemBytes = 32
 	// checkEvery is how many steps pass between looks at the context.
 	checkEvery = 1 << 10
+	// scanBytes is how much text one step may look through.
+	scanBytes = 64
 )
 
 // step pays for one unit of work.
@@ -99,6 +101,9 @@ func (r *run) allocItems(n int) {
 	r.memory -= n * itemBytes
 	r.work(n)
 }
+
+// scan pays for looking through n bytes of text.
+func (r *run) scan(n int) { r.work(n / scanBytes) }
 
 // enter goes one call deeper; the caller must undo it with r.depth--.
 func (r *run) enter() {

@@ -10,7 +10,7 @@ import (
 // stringMethods are those of Python's str. Methods of markup give markup.
 var stringMethods = table(
 	stringMap("capitalize", capitalize),
-	stringMap("casefold", strings.ToLower),
+	stringMap("casefold", caseFold),
 	stringMap("lower", strings.ToLower),
 	stringMap("upper", upper),
 	stringMap("title", titleWords),
@@ -243,7 +243,6 @@ func hasAffix(r *run, a []any, has func(s, affix string) bool) any {
 func find(r *run, a []any, search func(s, sub string) int) int {
 	sub := r.mustText(a[1])
 	s, start, ok := r.window(r.mustText(a[0]), a, 2)
-	r.work(len(s) / 64)
 	i := -1
 	if ok {
 		i = search(s, sub)

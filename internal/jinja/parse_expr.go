@@ -1,6 +1,9 @@
 package jinja
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 func (p *parser) parseExpression(withCond bool) expr {
 	p.nest()
@@ -175,11 +178,15 @@ func (p *parser) parsePrimary(namespace bool) expr {
 		return name
 	case tokString:
 		p.next()
-		text := t.text
-		for p.cur().kind == tokString {
-			text += p.next().text
+		if p.cur().kind != tokString {
+			return &constExpr{pos, t.text}
 		}
-		return &constExpr{pos, text}
+		var b strings.Builder
+		b.WriteString(t.text)
+		for p.cur().kind == tokString {
+			b.WriteString(p.next().text)
+		}
+		return &constExpr{pos, b.String()}
 	case tokInteger, tokFloat:
 		p.next()
 		return &constExpr{pos, t.number}

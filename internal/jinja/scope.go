@@ -1,6 +1,9 @@
 package jinja
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Names are bound to slots before rendering, by the rules of Jinja's own
 // compiler: a frame is analysed as a whole, then the frames inside it. What a
@@ -38,6 +41,7 @@ type symbols struct {
 	refs   map[string]int
 	loads  map[int]load
 	stores map[string]bool
+	base   *symbols // what a branch of an if adds to
 }
 
 func newSymbols(parent *symbols, frame *frameScope) *symbols {
@@ -63,11 +67,30 @@ func (s *symbols) define(name string, l load) int {
 // find returns the scope that knows the name, and its slot there.
 func (s *symbols) find(name string) (*symbols, int) {
 	for ; s != nil; s = s.parent {
-		if slot, ok := s.refs[name]; ok {
+		if slot, ok := s.ref(name); ok {
 			return s, slot
 		}
 	}
 	return nil, 0
+}
+
+// ref is the slot this scope itself has for the name.
+func (s *symbols) ref(name string) (int, bool) {
+	for ; s != nil; s = s.base {
+		if slot, ok := s.refs[name]; ok {
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+func (s *symbols) stored(name string) bool {
+	for ; s != nil; s = s.base {
+		if s.stores[name] {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *symbols) alias(name string) (load, bool) {
@@ -83,7 +106,7 @@ func (s *symbols) alias(name string) (load, bool) {
 
 func (s *symbols) store(name string) {
 	s.stores[name] = true
-	if _, ok := s.refs[name]; ok {
+	if _, ok := s.ref(name); ok {
 		return
 	}
 	l, ok := s.alias(name)
@@ -105,17 +128,10 @@ func (s *symbols) load(name string) {
 }
 
 func (s *symbols) branch() *symbols {
-	c := *s
-	c.refs, c.loads, c.stores = cloneMap(s.refs), cloneMap(s.loads), cloneMap(s.stores)
-	return &c
-}
-
-func cloneMap[K comparable, V any](m map[K]V) map[K]V {
-	c := make(map[K]V, len(m)+4)
-	for k, v := range m {
-		c[k] = v
+	return &symbols{
+		parent: s.parent, frame: s.frame, slots: s.slots, base: s,
+		refs: map[string]int{}, loads: map[int]load{}, stores: map[string]bool{},
 	}
-	return c
 }
 
 // merge takes over what the branches of an if have stored: a name that only
@@ -124,21 +140,15 @@ func (s *symbols) merge(branches []*symbols) {
 	stored := map[string]bool{}
 	for _, b := range branches {
 		for name := range b.stores {
-			if !s.stores[name] {
+			if !s.stored(name) {
 				stored[name] = true
 			}
 		}
 	}
 	for _, b := range branches {
-		for k, v := range b.refs {
-			s.refs[k] = v
-		}
-		for k, v := range b.loads {
-			s.loads[k] = v
-		}
-		for k := range b.stores {
-			s.stores[k] = true
-		}
+		maps.Copy(s.refs, b.refs)
+		maps.Copy(s.loads, b.loads)
+		maps.Copy(s.stores, b.stores)
 	}
 	for name := range stored {
 		l, ok := s.alias(name)

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,12 +41,17 @@ func titleWords(s string) string {
 }
 
 func swapCase(s string) string {
-	return strings.Map(func(c rune) rune {
+	s = strings.Map(func(c rune) rune {
 		if unicode.IsUpper(c) {
 			return unicode.ToLower(c)
 		}
 		return unicode.ToUpper(c)
 	}, s)
+	return strings.ReplaceAll(s, "ß", "SS") // which has no upper case letter
+}
+
+func caseFold(s string) string {
+	return strings.ReplaceAll(strings.ToLower(s), "ß", "ss")
 }
 
 // allRunes reports whether s is not empty and every character is ok.
@@ -159,13 +165,14 @@ func splitSpace(s string, n int, right bool) []string {
 	for s = strings.TrimRightFunc(s, isSpace); s != ""; n-- {
 		i := strings.LastIndexFunc(s, isSpace)
 		if n == 0 || i < 0 {
-			out = append([]string{s}, out...)
-			return out
+			out = append(out, s)
+			break
 		}
 		_, size := utf8.DecodeRuneInString(s[i:])
-		out = append([]string{s[i+size:]}, out...)
+		out = append(out, s[i+size:])
 		s = strings.TrimRightFunc(s[:i], isSpace)
 	}
+	slices.Reverse(out)
 	return out
 }
 
