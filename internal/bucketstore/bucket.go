@@ -126,27 +126,28 @@ func (s *Store) put(ctx context.Context, account, name, key string, header map[s
 	}
 	o := &object{Key: key, Content: c.file, Size: c.size, MD5: hex.EncodeToString(c.md5), Header: header}
 	if err := s.commitObject(ctx, b, o, permit); err != nil {
-		b.discard(c.file)
 		return nil, err
 	}
 	return o, nil
 }
 
-// commitObject makes a written object the one its key stands for.
+// commitObject makes a written object the one its key stands for, or discards
+// its content. If the disk fails in between, either may be found at the next
+// Open, so the content is left.
 func (s *Store) commitObject(ctx context.Context, b *bucket, o *object, permit func(*object) error) error {
 	b.commit.Lock()
 	defer b.commit.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if b.gone {
-		return errNoSuchBucket
-	}
 	old := b.objects[o.Key]
-	if permit != nil {
-		if err := permit(old); err != nil {
-			return err
-		}
+	err := ctx.Err()
+	if err == nil && b.gone {
+		err = errNoSuchBucket
+	}
+	if err == nil && permit != nil {
+		err = permit(old)
+	}
+	if err != nil {
+		b.discard(o.Content)
+		return err
 	}
 	o.Modified = s.now().UTC().Truncate(time.Second)
 	if err := s.writeJSON(b.recordPath(o.Key), o); err != nil {
@@ -159,7 +160,7 @@ func (s *Store) commitObject(ctx context.Context, b *bucket, o *object, permit f
 		b.keys = slices.Insert(b.keys, at, o.Key)
 	}
 	s.mu.Unlock()
-	if old != nil && old.Content != o.Content {
+	if old != nil {
 		b.discard(old.Content)
 	}
 	return nil

@@ -75,7 +75,9 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 		if _, err := h.store.bucket(principal.AccountID, c.bucket); err != nil {
 			return err
 		}
-		w.Header().Set("X-Amz-Bucket-Region", principal.Region)
+		if principal.Region != "" {
+			w.Header().Set("X-Amz-Bucket-Region", principal.Region)
+		}
 	}
 	r = r.WithContext(context.WithValue(auth.WithPrincipal(r.Context(), principal), callKey{}, c))
 	if c.subresource == "uploads" || c.subresource == "uploadId" {

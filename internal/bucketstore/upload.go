@@ -153,16 +153,17 @@ func (s *Store) putPart(account, bucket, key, id string, number int, body io.Rea
 	}
 	p := &part{Number: number, Content: c.file, Size: c.size, MD5: hex.EncodeToString(c.md5), Modified: s.now().UTC()}
 	if err := s.commitPart(b, u, p); err != nil {
-		b.discard(c.file)
 		return nil, err
 	}
 	return p, nil
 }
 
+// commitPart makes a written part the one of its number, or discards its content.
 func (s *Store) commitPart(b *bucket, u *upload, p *part) error {
 	b.commit.Lock()
 	defer b.commit.Unlock()
 	if b.gone || b.uploads[u.ID] != u {
+		b.discard(p.Content)
 		return errNoSuchUpload
 	}
 	if err := s.writeJSON(filepath.Join(b.uploadDir(u.ID), fmt.Sprintf("%d.json", p.Number)), p); err != nil {
@@ -202,7 +203,6 @@ func (s *Store) finishUpload(ctx context.Context, account, bucket, key, id strin
 	}
 	o := &object{Key: key, Content: c.file, Size: c.size, MD5: hex.EncodeToString(c.md5), Header: u.Header, UploadID: id}
 	if err := s.commitObject(ctx, b, o, permit); err != nil {
-		b.discard(c.file)
 		return nil, err
 	}
 	return o, s.dropUpload(b, u)
@@ -215,11 +215,14 @@ func (s *Store) chosen(u *upload, claims []partClaim) ([]*part, int64, error) {
 	if len(claims) == 0 {
 		return nil, 0, &failure{"MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: it names no Part", 400}
 	}
+	if !slices.IsSortedFunc(claims, func(a, b partClaim) int { return a.Number - b.Number }) {
+		return nil, 0, &failure{"InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", 400}
+	}
 	var parts []*part
 	size := int64(0)
 	for n, claim := range claims {
-		if n > 0 && claim.Number <= claims[n-1].Number {
-			return nil, 0, &failure{"InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", 400}
+		if n > 0 && claim.Number == claims[n-1].Number {
+			return nil, 0, &failure{"InvalidPartOrder", fmt.Sprintf("Part %d is named twice.", claim.Number), 400}
 		}
 		p := u.parts[claim.Number]
 		if p == nil || strings.Trim(claim.ETag, `"`) != p.MD5 {
