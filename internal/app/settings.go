@@ -137,10 +137,7 @@ func LoadConfig(flags *pflag.FlagSet, lookupEnv func(string) (string, bool), fil
 	for name := range fromFile {
 		errs = append(errs, fmt.Errorf("file %s: there is no setting %q", file, name))
 	}
-	if err := errors.Join(append(errs, c.Check())...); err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
-	}
-	return c, nil
+	return c, errors.Join(append(errs, c.Check())...)
 }
 
 // readFile reads a YAML file of settings; scalars keep their text.

@@ -80,18 +80,28 @@ func operation(name string) (*awsjson.Operation, error) {
 	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
 	i := slices.IndexFunc(api.Operations, func(op awsjson.Operation) bool { return plain(op.Name) == plain(name) })
 	if i < 0 {
-		var similar []string
-		for _, n := range operationNames() {
-			if strings.Contains(strings.ToLower(n), plain(name)) && len(similar) < 5 {
-				similar = append(similar, n)
-			}
-		}
+		similar := similarOperations(plain(name))
 		if len(similar) > 0 {
 			return nil, usagef("there is no operation %q; did you mean %s?", name, strings.Join(similar, ", "))
 		}
 		return nil, usagef("there is no operation %q; docs/compatibility.md lists them all", name)
 	}
 	return &api.Operations[i], nil
+}
+
+// similarOperations are those whose name has, or is in, a name in lower case;
+// the nearest in length first.
+func similarOperations(name string) []string {
+	var list []string
+	for _, n := range operationNames() {
+		if lower := strings.ToLower(n); strings.Contains(lower, name) || strings.Contains(name, lower) {
+			list = append(list, n)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b string) int {
+		return max(len(a)-len(name), len(name)-len(a)) - max(len(b)-len(name), len(name)-len(b))
+	})
+	return list[:min(len(list), 3)]
 }
 
 // input reads what --input-json names and checks that it is a JSON object.

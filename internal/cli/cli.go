@@ -21,6 +21,7 @@ import (
 	"syscall"
 
 	"github.com/hadronhq/hadron/internal/app"
+	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -75,12 +76,24 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	if _, ok := errors.AsType[quietError](err); ok {
 		return exitFailure
 	}
-	fmt.Fprintln(t.stderr, "hadron: "+strings.TrimRight(err.Error(), "\n"))
+	t.printError(err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintf(t.stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// printError prints an error, each of its lines as one of the program. What a
+// server has refused begins with the exception's name, for scripts.
+func (t *tool) printError(err error) {
+	prefix := "hadron: "
+	if e, ok := errors.AsType[*awsjson.Error](err); ok && error(e) == err {
+		prefix = ""
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(t.stderr, prefix+strings.TrimRight(line, "\n"))
+	}
 }
 
 // usageError is a command line that makes no sense.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,14 +30,14 @@ type progress struct {
 	drawn  int // lines that are redrawn
 	frame  int
 	seen   map[string]api.DeploymentStatus
-	since  map[string]time.Time
+	began  time.Time // of what is waited for now
 	took   map[string]time.Duration
 }
 
 func newProgress(t *tool) *progress {
 	return &progress{
 		out: t.stdout, redraw: t.terminal, color: t.color,
-		seen: map[string]api.DeploymentStatus{}, since: map[string]time.Time{}, took: map[string]time.Duration{},
+		seen: map[string]api.DeploymentStatus{}, took: map[string]time.Duration{},
 	}
 }
 
@@ -62,17 +63,14 @@ func (p *progress) show(list []deployable) {
 	}
 	for _, d := range list {
 		status := api.Value(d.status)
-		first := p.since[d.what].IsZero()
-		if first {
-			p.since[d.what] = time.Now()
-		}
-		changed := first || p.seen[d.what] != status
+		before, known := p.seen[d.what]
+		changed := !known || before != status
 		p.seen[d.what] = status
 		if changed && status != api.DeploymentStatusInProgress {
-			p.took[d.what] = time.Since(p.since[d.what])
+			p.took[d.what] = time.Since(p.began)
 		}
 		if p.redraw || changed {
-			p.state(d.what, status, d.deployment != nil)
+			p.state(d.what, status)
 		}
 	}
 	p.drawn = len(list)
@@ -81,17 +79,17 @@ func (p *progress) show(list []deployable) {
 
 var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
-func (p *progress) state(what string, status api.DeploymentStatus, begun bool) {
+func (p *progress) state(what string, status api.DeploymentStatus) {
 	switch status {
 	case api.DeploymentStatusInProgress:
 		sign, how := "…", "deploying"
 		if p.redraw {
 			sign = string(spinner[p.frame%len(spinner)])
-			how = fmt.Sprintf("deploying, %.1f s", time.Since(p.since[what]).Seconds())
+			how = fmt.Sprintf("deploying, %.1f s", time.Since(p.began).Seconds())
 		}
 		p.line(sign, "36", what, how)
 	case api.DeploymentStatusSucceeded:
-		p.line("✓", "32", what, fmt.Sprintf("deployed in %.1f s", p.took[what].Seconds()))
+		p.line("✓", "32", what, fmt.Sprintf("deployed after %.1f s", p.took[what].Seconds()))
 	default:
 		p.line("✗", "31", what, string(status))
 	}
@@ -102,20 +100,22 @@ func (p *progress) state(what string, status api.DeploymentStatus, begun bool) {
 func (q *quickstart) wait(ctx context.Context, waiter func(context.Context) error, state func(context.Context) ([]deployable, error)) error {
 	decided := make(chan error, 1)
 	go func() { decided <- waiter(ctx) }()
-	q.drawn = 0
+	q.began, q.drawn = time.Now(), 0
+	if list, err := state(ctx); err == nil {
+		q.show(list)
+	}
 	for {
 		select {
 		case err := <-decided:
 			list, stateErr := state(ctx)
 			if stateErr != nil {
-				return stateErr
+				return errors.Join(err, stateErr)
 			}
 			q.show(list)
-			if err == nil {
-				return nil
+			if err != nil {
+				q.explainFailures(ctx, list)
 			}
-			q.explainFailures(ctx, list)
-			return fmt.Errorf("not deployed: %w", err)
+			return err
 		case <-time.After(pollEvery):
 			list, err := state(ctx)
 			if err == nil {

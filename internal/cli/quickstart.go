@@ -80,9 +80,9 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 	}
 	if err == nil {
 		q.explain(ctx, time.Since(began))
-		fmt.Fprintln(t.stdout, "\nTo go on:")
+		fmt.Fprintln(t.stdout)
 		t.explainAccess(s)
-		fmt.Fprintf(t.stdout, "\n  aws proton get-service --name %[1]s        # or, without the AWS CLI:\n  hadron api get-service --input-json '{\"name\": \"%[1]s\"}'\n", quickService)
+		fmt.Fprintf(t.stdout, "\nThen, with the AWS CLI or without it:\n\n  aws proton get-service --name %[1]s\n  hadron api get-service --input-json '{\"name\": \"%[1]s\"}'\n", quickService)
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -92,7 +92,22 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 		fmt.Fprint(t.stdout, "\nServing. Press Ctrl-C to stop.\n")
 		return t.untilDone(ctx, s, log)
 	}
+	if err == nil {
+		fmt.Fprintf(t.stdout, "\nThe server stops now; \"%s\" starts it again.\n", serveAgain(config))
+	}
 	return errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+}
+
+// serveAgain is the command that serves what the quickstart has made.
+func serveAgain(c app.Config) string {
+	command, usual := "hadron serve", app.DefaultConfig()
+	if c.Listen != usual.Listen {
+		command += " --listen " + shellWord(c.Listen)
+	}
+	if c.Data != usual.Data {
+		command += " --data " + shellWord(c.Data)
+	}
+	return command
 }
 
 // quickstart is one run of the command.

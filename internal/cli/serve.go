@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -101,16 +102,18 @@ func isListen(err error) bool {
 	return ok && op.Op == "listen"
 }
 
-// otherPort is an address beside a taken one.
+// otherPort is an address beside a taken one, above the ports that only root
+// may use.
 func otherPort(address string) string {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" {
-		host = "127.0.0.1"
+	n, portErr := strconv.Atoi(port)
+	switch {
+	case err != nil || portErr != nil || n >= 65535:
+		return "127.0.0.1:8081"
+	case n < 1024:
+		n = 8079
 	}
-	if port == "8081" {
-		return net.JoinHostPort(host, "8082")
-	}
-	return net.JoinHostPort(host, "8081")
+	return net.JoinHostPort(host, strconv.Itoa(n+1))
 }
 
 // reachable says whether other machines can reach an address to listen on.
