@@ -41,13 +41,11 @@ func PlanService(r ServiceRequest, environments map[string]Environment, newID fu
 		if err := AcceptsInstances(environments[want.EnvironmentName], r.Version); err != nil {
 			return ServicePlan{}, err
 		}
-		d := newDeployment(s.Scope, TargetServiceInstance, target, newID, now)
-		d.ServiceName, d.InstanceName, d.EnvironmentName = s.Name, want.Name, want.EnvironmentName
-		plan.Deployments = append(plan.Deployments, d)
-		plan.Instances = append(plan.Instances, ServiceInstance{
+		i, d := PlanInstance(ServiceInstance{
 			Scope: s.Scope, ServiceName: s.Name, Name: want.Name, EnvironmentName: want.EnvironmentName,
-			TemplateName: s.TemplateName, Position: int64(n), Deployable: NewDeployable(d),
-		})
+			TemplateName: s.TemplateName, Position: int64(n),
+		}, target, newID, now)
+		plan.Instances, plan.Deployments = append(plan.Instances, i), append(plan.Deployments, d)
 	}
 	if s.HasPipeline {
 		d := newDeployment(s.Scope, TargetPipeline, target, newID, now)
@@ -60,6 +58,14 @@ func PlanService(r ServiceRequest, environments map[string]Environment, newID fu
 		plan.Service.Status = ServiceActive
 	}
 	return plan, nil
+}
+
+// PlanInstance is a new instance and its first deployment.
+func PlanInstance(i ServiceInstance, target State, newID func() string, now time.Time) (ServiceInstance, Deployment) {
+	d := newDeployment(i.Scope, TargetServiceInstance, target, newID, now)
+	d.ServiceName, d.InstanceName, d.EnvironmentName = i.ServiceName, i.Name, i.EnvironmentName
+	i.Deployable = NewDeployable(d)
+	return i, d
 }
 
 // AcceptsInstances says why version can't be deployed in environment, or nil.

@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
@@ -106,6 +108,16 @@ func (p *Provisioner) settleService(ctx context.Context, tx *store.Tx, d proton.
 	if err != nil {
 		return err
 	}
+	service, changed, err := adoptSpec(service, d)
+	if err != nil {
+		return fmt.Errorf("adopt the spec of deployment %s: %w", d.ID, err)
+	}
+	if changed && settled.Status == "" {
+		if err := tx.SaveService(ctx, service); err != nil {
+			return err
+		}
+		service.Revision++
+	}
 	return p.carryOut(ctx, tx, settled, service, instances, waiting)
 }
 
@@ -120,6 +132,26 @@ func waitingPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipelin
 		return nil, err
 	}
 	return &d, nil
+}
+
+// adoptSpec takes over into the service's spec what a succeeded deployment of
+// one part has deployed, so that the spec says what is in force.
+func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, bool, error) {
+	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec {
+		return service, false, nil
+	}
+	var spec string
+	var err error
+	if d.TargetType == proton.TargetPipeline {
+		spec, err = bundle.MergePipeline(service.Spec, d.Target.Spec)
+	} else {
+		spec, err = bundle.MergeInstance(service.Spec, d.Target.Spec, d.InstanceName)
+	}
+	changed := err == nil && spec != service.Spec
+	if changed {
+		service.Spec, service.Creation.Modified = spec, true
+	}
+	return service, changed, err
 }
 
 // carryOut does what a settlement says.

@@ -108,6 +108,11 @@ func (tx *Tx) InstancesInEnvironment(ctx context.Context, s proton.Scope, enviro
 		s.Account, s.Region, environment, limit)
 }
 
+// InsertServiceInstance adds an instance. Conflict if the name is taken.
+func (tx *Tx) InsertServiceInstance(ctx context.Context, i proton.ServiceInstance) error {
+	return serviceInstances.add(ctx, tx, i)
+}
+
 // SaveServiceInstance writes an instance back. Conflict if it changed meanwhile.
 func (tx *Tx) SaveServiceInstance(ctx context.Context, i proton.ServiceInstance) error {
 	return serviceInstances.save(ctx, tx, i)
@@ -180,7 +185,7 @@ var stale = map[Staleness]string{
 }
 
 // InstancePosition is where a page of instances ended: the value of the column
-// that orders them, then the names that break ties.
+// that orders them, unless that is a name, and the names that break ties.
 type InstancePosition struct {
 	Text    string
 	Instant int64 // microseconds, of the columns that hold instants
@@ -188,7 +193,19 @@ type InstancePosition struct {
 	Name    string
 }
 
-func (o InstanceOrder) instants() bool { return o == ByLastAttempted || o == ByCreated }
+// bounds are the columns that an order compares, each once so that an index
+// can serve it, and a position's values of them.
+func (o InstanceOrder) bounds(p InstancePosition) (columns []string, values []any) {
+	switch o {
+	case ByServiceName:
+		return []string{"service_name", "name"}, []any{p.Service, p.Name}
+	case ByName:
+		return []string{"name", "service_name"}, []any{p.Name, p.Service}
+	case ByLastAttempted, ByCreated:
+		return []string{string(o), "service_name", "name"}, []any{p.Instant, p.Service, p.Name}
+	}
+	return []string{string(o), "service_name", "name"}, []any{p.Text, p.Service, p.Name}
+}
 
 // ServiceInstances lists instances in an order, from behind a position (nil:
 // from the start).
@@ -217,14 +234,12 @@ func (tx *Tx) ServiceInstances(ctx context.Context, s proton.Scope, f InstanceFi
 	if descending {
 		direction, compare = " DESC", " < "
 	}
+	columns, _ := by.bounds(InstancePosition{})
 	if after != nil {
-		value := any(after.Text)
-		if by.instants() {
-			value = after.Instant
-		}
-		w.and("("+string(by)+", service_name, name)"+compare+"(?, ?, ?)", value, after.Service, after.Name)
+		_, values := by.bounds(*after)
+		w.and("("+strings.Join(columns, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 	}
-	order := " ORDER BY " + string(by) + direction + ", service_name" + direction + ", name" + direction + " LIMIT ?"
+	order := " ORDER BY " + strings.Join(columns, direction+", ") + direction + " LIMIT ?"
 	return serviceInstances.list(ctx, tx, w.clause()+order, append(w.args, limit)...)
 }
 
@@ -265,8 +280,6 @@ func between(w *where, column string, after, before time.Time) {
 func PositionOf(i proton.ServiceInstance, by InstanceOrder) InstancePosition {
 	position := InstancePosition{Service: i.ServiceName, Name: i.Name}
 	switch by {
-	case ByName:
-		position.Text = i.Name
 	case ByStatus:
 		position.Text = string(i.Status)
 	case ByTemplateName:
@@ -277,8 +290,6 @@ func PositionOf(i proton.ServiceInstance, by InstanceOrder) InstancePosition {
 		position.Instant = micros(i.LastAttemptedAt)
 	case ByCreated:
 		position.Instant = micros(i.CreatedAt)
-	default:
-		position.Text = i.ServiceName
 	}
 	return position
 }

@@ -1,0 +1,546 @@
+package control
+
+import (
+	"context"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// updated finds the version that an update call deploys, and its bundle.
+func (p *Plane) updated(ctx context.Context, s proton.Scope, kind proton.TemplateKind, template string, current proton.Version, r proton.UpdateRequest) (v proton.TemplateVersion, b *bundle.Bundle, err error) {
+	err = p.Store.View(ctx, func(tx *store.Tx) error {
+		t, err := tx.Template(ctx, s, kind, template)
+		if err != nil {
+			return err
+		}
+		versions, err := tx.TemplateVersions(ctx, s, kind, template, 0)
+		if err != nil {
+			return err
+		}
+		v, err = r.ChooseVersion(t, current, versions)
+		return err
+	})
+	if err != nil {
+		return v, nil, err
+	}
+	b, err = p.Bundles.Bundle(ctx, v.BundleDigest)
+	return v, b, err
+}
+
+// UpdateEnvironment changes an environment's metadata and, unless the type is
+// NONE, deploys it anew. Invalid, NotFound, Conflict.
+func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironmentInput) (*api.UpdateEnvironmentOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "UpdateEnvironment", s.EnvironmentARN(*in.Name)); err != nil {
+		return nil, err
+	}
+	r := proton.UpdateRequest{Type: proton.UpdateType(*in.DeploymentType), Major: in.TemplateMajorVersion, Minor: in.TemplateMinorVersion}
+	var was proton.Environment
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		was, err = tx.Environment(ctx, s, *in.Name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkEnvironmentUpdate(was, in); err != nil {
+		return nil, err
+	}
+	u := environmentUpdate{request: r}
+	if r.Type == proton.UpdateNone {
+		err = r.CheckNone(in.Spec, was.Spec)
+	} else {
+		u, err = p.checkEnvironmentDeployment(ctx, was, r, in.Spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &api.UpdateEnvironmentOutput{}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		e, err := tx.Environment(ctx, s, *in.Name)
+		if err != nil {
+			return err
+		}
+		if e.Status == proton.DeleteInProgress || e.Status == proton.DeleteFailed {
+			return proton.Errorf(proton.Conflict, "Environment %s is being deleted.", e.ARN())
+		}
+		changeEnvironment(&e, in)
+		if r.Type != proton.UpdateNone {
+			if e, err = p.redeployEnvironment(ctx, tx, e, u); err != nil {
+				return err
+			}
+		}
+		out.Environment = toEnvironment(e)
+		return tx.SaveEnvironment(ctx, e)
+	})
+	return out, err
+}
+
+// environmentUpdate is an update that has been checked.
+type environmentUpdate struct {
+	request proton.UpdateRequest
+	version proton.TemplateVersion
+	spec    string
+	outputs []proton.Output // of a customer-managed environment
+}
+
+// checkEnvironmentUpdate refuses changes of what an environment is provisioned
+// by that can't be made later.
+func checkEnvironmentUpdate(e proton.Environment, in *api.UpdateEnvironmentInput) error {
+	repository := fromRepositoryBranch(in.ProvisioningRepository)
+	switch {
+	case in.EnvironmentAccountConnectionId != nil && e.AccountConnectionID == "":
+		return proton.Errorf(proton.Invalid, "environmentAccountConnectionId can't be specified: environment %s was created without a connection.", e.Name)
+	case repository != nil && e.ProvisioningRepository == nil:
+		return proton.Errorf(proton.Invalid, "provisioningRepository can't be specified: environment %s was created without one.", e.Name)
+	case repository != nil && *repository != *e.ProvisioningRepository:
+		return proton.Errorf(proton.Invalid, "provisioningRepository can't be changed.")
+	case e.ProvisioningRepository != nil && in.ProtonServiceRoleArn != nil:
+		return proton.Errorf(proton.Invalid, "protonServiceRoleArn can't be specified: environment %s is self-managed.", e.Name)
+	}
+	return nil
+}
+
+func changeEnvironment(e *proton.Environment, in *api.UpdateEnvironmentInput) {
+	for _, change := range []struct {
+		field *string
+		value *string
+	}{
+		{&e.Description, in.Description}, {&e.ServiceRoleARN, in.ProtonServiceRoleArn},
+		{&e.CodebuildRoleARN, in.CodebuildRoleArn}, {&e.ComponentRoleARN, in.ComponentRoleArn},
+		{&e.AccountConnectionID, in.EnvironmentAccountConnectionId},
+	} {
+		if change.value != nil {
+			*change.field = *change.value
+		}
+	}
+	e.Creation.Modified = true
+}
+
+// checkEnvironmentDeployment makes the checks of an update that need no
+// transaction of their own.
+func (p *Plane) checkEnvironmentDeployment(ctx context.Context, e proton.Environment, r proton.UpdateRequest, spec *string) (environmentUpdate, error) {
+	u := environmentUpdate{request: r}
+	v, b, err := p.updated(ctx, e.Scope, proton.EnvironmentTemplate, e.TemplateName, e.CurrentVersion(), r)
+	if err != nil {
+		return u, err
+	}
+	u.version = v
+	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+		return u, err
+	}
+	if u.spec, err = p.environmentSpec(ctx, e, spec); err != nil {
+		return u, err
+	}
+	parsed, err := bundle.ParseEnvironmentSpec(u.spec)
+	if err != nil {
+		return u, invalidSpec(err)
+	}
+	inputs, _, err := b.EnvironmentInputs(parsed)
+	if err != nil {
+		return u, invalidSpec(err)
+	}
+	if e.CustomerManaged {
+		u.outputs, err = specOutputs(inputs)
+	}
+	return u, err
+}
+
+// environmentSpec is the spec that an update deploys: the given one with the
+// current values filled in, or the current one.
+func (p *Plane) environmentSpec(ctx context.Context, e proton.Environment, spec *string) (string, error) {
+	current, err := p.currentSpec(ctx, e.Scope, e.Deployable)
+	if err != nil || spec == nil {
+		return current, err
+	}
+	resolved, err := bundle.ResolveEnvironmentSpec(*spec, current)
+	return resolved, invalidSpec(err)
+}
+
+// currentSpec is the spec that was last deployed or, while none was, last tried.
+func (p *Plane) currentSpec(ctx context.Context, s proton.Scope, r proton.Deployable) (string, error) {
+	if r.Spec != "" {
+		return r.Spec, nil
+	}
+	var d proton.Deployment
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		d, err = tx.Deployment(ctx, s, r.LastAttemptedDeploymentID)
+		return err
+	})
+	return d.Target.Spec, err
+}
+
+func (p *Plane) redeployEnvironment(ctx context.Context, tx *store.Tx, e proton.Environment, u environmentUpdate) (proton.Environment, error) {
+	if err := recheckVersion(ctx, tx, u.version); err != nil {
+		return e, err
+	}
+	target := proton.State{TemplateName: e.TemplateName, Version: u.version.Version, Spec: u.spec}
+	next, d, err := proton.PlanApply(e.Scope, proton.TargetEnvironment, e.ARN(), e.Deployable, target, p.newID, p.now())
+	if err != nil {
+		return e, err
+	}
+	d.EnvironmentName = e.Name
+	e.Deployable = next
+	if e.CustomerManaged { // nothing to provision: the new values are in force at once
+		d.Ready = false
+		if d, err = d.End(proton.Outcome{Outputs: u.outputs}, p.now()); err != nil {
+			return e, err
+		}
+		e.Deployable = e.Finish(d)
+	}
+	return e, tx.InsertDeployments(ctx, d)
+}
+
+// UpdateServiceInstance deploys an instance anew: with another spec, another
+// version, or as it is to pick up what it depends on. Of the spec only the
+// instance's own entry counts. Invalid, NotFound, Conflict.
+func (p *Plane) UpdateServiceInstance(ctx context.Context, in *api.UpdateServiceInstanceInput) (*api.UpdateServiceInstanceOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "UpdateServiceInstance", s.ServiceInstanceARN(*in.ServiceName, *in.Name)); err != nil {
+		return nil, err
+	}
+	request := *in
+	request.ClientToken = nil
+	hash := requestHash(request, nil)
+	var was proton.ServiceInstance
+	repeated := false
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if was, err = tx.ServiceInstance(ctx, s, *in.ServiceName, *in.Name); err != nil {
+			return err
+		}
+		repeated, err = p.repeat(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, func(arn string) (bool, error) {
+			return arn == string(was.ARN()) && was.LastClientToken == *in.ClientToken, nil
+		})
+		return err
+	})
+	if err != nil || repeated {
+		return &api.UpdateServiceInstanceOutput{ServiceInstance: toServiceInstance(was)}, err
+	}
+	r := proton.UpdateRequest{Type: proton.UpdateType(*in.DeploymentType), Major: in.TemplateMajorVersion, Minor: in.TemplateMinorVersion}
+	if r.Type == proton.UpdateNone {
+		return &api.UpdateServiceInstanceOutput{ServiceInstance: toServiceInstance(was)}, r.CheckNone(in.Spec, was.Spec)
+	}
+	target, v, err := p.checkInstanceDeployment(ctx, was, r, in.Spec)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.UpdateServiceInstanceOutput{}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		i, err := tx.ServiceInstance(ctx, s, *in.ServiceName, *in.Name)
+		if err != nil {
+			return err
+		}
+		if err := p.readyForInstance(ctx, tx, s, i.ServiceName, i.EnvironmentName, v); err != nil {
+			return err
+		}
+		next, d, err := proton.PlanApply(s, proton.TargetServiceInstance, i.ARN(), i.Deployable, target, p.newID, p.now())
+		if err != nil {
+			return err
+		}
+		d.ServiceName, d.InstanceName, d.EnvironmentName = i.ServiceName, i.Name, i.EnvironmentName
+		i.Deployable, i.LastClientToken = next, api.Value(in.ClientToken)
+		out.ServiceInstance = toServiceInstance(i)
+		if err := tx.SaveServiceInstance(ctx, i); err != nil {
+			return err
+		}
+		if err := p.remember(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, string(i.ARN())); err != nil {
+			return err
+		}
+		return tx.InsertDeployments(ctx, d)
+	})
+	return out, err
+}
+
+// checkInstanceDeployment makes the checks of an update that need no
+// transaction of their own, and answers what is to be deployed.
+func (p *Plane) checkInstanceDeployment(ctx context.Context, i proton.ServiceInstance, r proton.UpdateRequest, spec *string) (proton.State, proton.TemplateVersion, error) {
+	target := proton.State{TemplateName: i.TemplateName}
+	v, b, err := p.updated(ctx, i.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion(), r)
+	if err != nil {
+		return target, v, err
+	}
+	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+		return target, v, err
+	}
+	if target.Spec, err = p.currentSpec(ctx, i.Scope, i.Deployable); err != nil {
+		return target, v, err
+	}
+	if spec != nil {
+		if target.Spec, err = bundle.ResolveServiceSpec(*spec, target.Spec); err != nil {
+			return target, v, invalidSpec(err)
+		}
+	}
+	target.Version = v.Version
+	return target, v, checkEntry(b, target.Spec, i.Name, i.EnvironmentName)
+}
+
+// checkEntry holds one instance's entry of a spec against the schema. An
+// environment that is given must be the one of the entry.
+func checkEntry(b *bundle.Bundle, spec, name, environment string) error {
+	parsed, err := bundle.ParseServiceSpec(spec)
+	if err != nil {
+		return invalidSpec(err)
+	}
+	entry, ok := parsed.Instance(name)
+	if !ok {
+		return proton.Errorf(proton.Invalid, "The provided Service Spec has no service instance named %s.", name)
+	}
+	if environment != "" && entry.Environment != environment {
+		return proton.Errorf(proton.Invalid, "The environment of service instance %s can't be changed from %s to %s.", name, environment, entry.Environment)
+	}
+	_, _, err = b.InstanceInputs(parsed, name)
+	return invalidSpec(err)
+}
+
+// readyForInstance refuses a deployment of an instance that its service or
+// environment does not allow now.
+func (p *Plane) readyForInstance(ctx context.Context, tx *store.Tx, s proton.Scope, service, environment string, v proton.TemplateVersion) error {
+	owner, err := tx.Service(ctx, s, service)
+	if err != nil {
+		return err
+	}
+	if owner.Status.Running() || owner.Status == proton.ServiceDeleteFailed {
+		return proton.Errorf(proton.Conflict, "Service %s can't be changed while its status is %s.", owner.ARN(), owner.Status)
+	}
+	e, err := tx.Environment(ctx, s, environment)
+	if err != nil {
+		return err
+	}
+	if err := recheckVersion(ctx, tx, v); err != nil {
+		return err
+	}
+	return proton.AcceptsInstances(e, v)
+}
+
+// UpdateServicePipeline deploys a pipeline anew; of the spec only the pipeline
+// section counts. Invalid, NotFound, Conflict.
+func (p *Plane) UpdateServicePipeline(ctx context.Context, in *api.UpdateServicePipelineInput) (*api.UpdateServicePipelineOutput, error) {
+	s := scopeOf(ctx)
+	if err := p.authorize(ctx, "UpdateServicePipeline", s.ServiceARN(*in.ServiceName)); err != nil {
+		return nil, err
+	}
+	was, settings, err := p.pipelineFacts(ctx, s, *in.ServiceName)
+	if err != nil {
+		return nil, err
+	}
+	r := proton.UpdateRequest{Type: proton.UpdateType(*in.DeploymentType), Major: in.TemplateMajorVersion, Minor: in.TemplateMinorVersion}
+	if r.Type == proton.UpdateNone { // the spec is required by the shape, and has no effect
+		return &api.UpdateServicePipelineOutput{Pipeline: toPipeline(was)}, r.CheckNone(nil, "")
+	}
+	target, v, err := p.checkPipelineDeployment(ctx, was, r, *in.Spec, settings)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.UpdateServicePipelineOutput{}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		service, err := tx.Service(ctx, s, *in.ServiceName)
+		if err != nil {
+			return err
+		}
+		if service.Status.Running() || service.Status == proton.ServiceDeleteFailed {
+			return proton.Errorf(proton.Conflict, "Service %s can't be changed while its status is %s.", service.ARN(), service.Status)
+		}
+		if err := recheckVersion(ctx, tx, v); err != nil {
+			return err
+		}
+		pipeline, err := tx.Pipeline(ctx, s, *in.ServiceName)
+		if err == nil && pipeline == nil {
+			err = proton.NoPipeline(s, *in.ServiceName)
+		}
+		if err != nil {
+			return err
+		}
+		next, d, err := proton.PlanApply(s, proton.TargetPipeline, pipeline.ARN(), pipeline.Deployable, target, p.newID, p.now())
+		if err != nil {
+			return err
+		}
+		d.ServiceName, pipeline.Deployable = service.Name, next
+		out.Pipeline = toPipeline(pipeline)
+		if err := tx.SavePipeline(ctx, *pipeline); err != nil {
+			return err
+		}
+		return tx.InsertDeployments(ctx, d)
+	})
+	return out, err
+}
+
+func (p *Plane) pipelineFacts(ctx context.Context, s proton.Scope, service string) (pipeline *proton.Pipeline, settings proton.AccountSettings, err error) {
+	err = p.Store.View(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Service(ctx, s, service); err != nil {
+			return err
+		}
+		if pipeline, err = tx.Pipeline(ctx, s, service); err != nil {
+			return err
+		}
+		if pipeline == nil {
+			return proton.NoPipeline(s, service)
+		}
+		settings, err = tx.AccountSettings(ctx, s)
+		return err
+	})
+	return pipeline, settings, err
+}
+
+func (p *Plane) checkPipelineDeployment(ctx context.Context, pipeline *proton.Pipeline, r proton.UpdateRequest, spec string, settings proton.AccountSettings) (proton.State, proton.TemplateVersion, error) {
+	target := proton.State{TemplateName: pipeline.TemplateName}
+	v, b, err := p.updated(ctx, pipeline.Scope, proton.ServiceTemplate, pipeline.TemplateName, pipeline.CurrentVersion(), r)
+	if err != nil {
+		return target, v, err
+	}
+	if err := p.checkPipelineMethod(proton.ServiceRequest{Version: v}, settings); err != nil {
+		return target, v, err
+	}
+	current, err := p.currentSpec(ctx, pipeline.Scope, pipeline.Deployable)
+	if err != nil {
+		return target, v, err
+	}
+	if target.Spec, err = bundle.ResolveServiceSpec(spec, current); err != nil {
+		return target, v, invalidSpec(err)
+	}
+	target.Version = v.Version
+	parsed, err := bundle.ParseServiceSpec(target.Spec)
+	if err != nil {
+		return target, v, invalidSpec(err)
+	}
+	_, _, err = b.PipelineInputs(parsed)
+	return target, v, invalidSpec(err)
+}
+
+// CreateServiceInstance adds an instance to a service and starts to deploy it.
+// Invalid, NotFound, Conflict, QuotaExceeded.
+func (p *Plane) CreateServiceInstance(ctx context.Context, in *api.CreateServiceInstanceInput) (*api.CreateServiceInstanceOutput, error) {
+	s := scopeOf(ctx)
+	arn := s.ServiceInstanceARN(*in.ServiceName, *in.Name)
+	if err := p.authorize(ctx, "CreateServiceInstance", arn); err != nil {
+		return nil, err
+	}
+	if err := p.authorizeTags(ctx, in.Tags, arn); err != nil {
+		return nil, err
+	}
+	if err := proton.CheckTags(fromTags(in.Tags)); err != nil {
+		return nil, err
+	}
+	request := *in
+	request.ClientToken, request.Tags = nil, nil
+	hash := requestHash(request, in.Tags)
+	if existing, err := p.existingInstance(ctx, in, hash); err != nil || existing != nil {
+		return &api.CreateServiceInstanceOutput{ServiceInstance: existing}, err
+	}
+	i, v, err := p.checkNewInstance(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := p.readyForInstance(ctx, tx, s, i.ServiceName, i.EnvironmentName, v); err != nil {
+			return err
+		}
+		siblings, err := tx.InstancesOfService(ctx, s, i.ServiceName)
+		if err != nil {
+			return err
+		}
+		if len(siblings) >= p.Quotas.InstancesPerService {
+			return proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
+		}
+		for _, other := range siblings {
+			i.Position = max(i.Position, other.Position+1)
+		}
+		planned, d := proton.PlanInstance(i, proton.State{TemplateName: i.TemplateName, Version: v.Version, Spec: *in.Spec}, p.newID, p.now())
+		i = planned
+		if err := tx.InsertServiceInstance(ctx, i); err != nil {
+			return err
+		}
+		if err := inheritTags(ctx, tx, s.ServiceARN(i.ServiceName), i.ARN(), in.Tags); err != nil {
+			return err
+		}
+		if err := p.remember(ctx, tx, s, "CreateServiceInstance", in.ClientToken, hash, string(i.ARN())); err != nil {
+			return err
+		}
+		return tx.InsertDeployments(ctx, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.CreateServiceInstanceOutput{ServiceInstance: toServiceInstance(i)}, nil
+}
+
+// existingInstance answers the instance that the same call made before, nil if
+// the name is free. Conflict if another call made it.
+func (p *Plane) existingInstance(ctx context.Context, in *api.CreateServiceInstanceInput, hash string) (*api.ServiceInstance, error) {
+	s := scopeOf(ctx)
+	var i proton.ServiceInstance
+	repeated := false
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if i, err = tx.ServiceInstance(ctx, s, *in.ServiceName, *in.Name); err != nil {
+			return err
+		}
+		repeated, err = p.repeat(ctx, tx, s, "CreateServiceInstance", in.ClientToken, hash, func(arn string) (bool, error) {
+			return arn == string(i.ARN()), nil
+		})
+		return err
+	})
+	switch {
+	case proton.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !repeated:
+		return nil, proton.Errorf(proton.Conflict, "Service instance %s already exists.", i.ARN())
+	}
+	return toServiceInstance(i), nil
+}
+
+// checkNewInstance makes the checks of a create call that need no transaction
+// of their own.
+func (p *Plane) checkNewInstance(ctx context.Context, in *api.CreateServiceInstanceInput) (proton.ServiceInstance, proton.TemplateVersion, error) {
+	s := scopeOf(ctx)
+	i := proton.ServiceInstance{Scope: s, ServiceName: *in.ServiceName, Name: *in.Name, LastClientToken: api.Value(in.ClientToken)}
+	var v proton.TemplateVersion
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		service, err := tx.Service(ctx, s, i.ServiceName)
+		if err != nil {
+			return err
+		}
+		i.TemplateName = service.TemplateName
+		t, err := tx.Template(ctx, s, proton.ServiceTemplate, service.TemplateName)
+		if err != nil {
+			return err
+		}
+		major, minor := in.TemplateMajorVersion, in.TemplateMinorVersion
+		switch {
+		case major == nil && minor != nil:
+			return proton.Errorf(proton.Invalid, "templateMinorVersion can't be specified without templateMajorVersion.")
+		case major == nil && t.Recommended.IsZero():
+			return proton.Errorf(proton.Invalid, "No published version of template %s is available.", t.Name)
+		case major == nil:
+			major = api.Ptr(t.Recommended.MajorString())
+		}
+		v, err = deployableVersion(ctx, tx, t, *major, minor)
+		return err
+	})
+	if err != nil {
+		return i, v, err
+	}
+	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+		return i, v, err
+	}
+	b, err := p.Bundles.Bundle(ctx, v.BundleDigest)
+	if err != nil {
+		return i, v, err
+	}
+	spec, err := bundle.ParseServiceSpec(*in.Spec)
+	if err != nil {
+		return i, v, invalidSpec(err)
+	}
+	if paths := spec.CurrentValues(); len(paths) > 0 {
+		return i, v, noCurrentValue(paths)
+	}
+	if err := checkEntry(b, *in.Spec, i.Name, ""); err != nil {
+		return i, v, err
+	}
+	entry, _ := spec.Instance(i.Name)
+	i.EnvironmentName = entry.Environment
+	return i, v, nil
+}
