@@ -14,6 +14,7 @@ type dict struct {
 	src     *Map
 	entries []dictEntry
 	index   map[any]int // only above smallDict entries
+	hidden  []mapEntry  // the caller's, once src is gone
 }
 
 type dictEntry struct {
@@ -124,7 +125,7 @@ func (d *dict) own(r *run) {
 	for i, e := range src.entries {
 		d.entries[i] = dictEntry{e.key, e.key, r.wrap(e.value)}
 	}
-	d.src = nil
+	d.src, d.hidden = nil, src.hidden
 	d.reindex()
 }
 
@@ -189,6 +190,23 @@ func (d *dict) getString(r *run, key string) (any, bool) {
 	}
 	if i := d.findString(key); i >= 0 {
 		return d.entries[i].value, true
+	}
+	return nil, false
+}
+
+// lookup finds what an attribute or item of a dict is: also what is hidden.
+func (d *dict) lookup(r *run, key string) (any, bool) {
+	if v, ok := d.getString(r, key); ok {
+		return v, true
+	}
+	hidden := d.hidden
+	if d.src != nil {
+		hidden = d.src.hidden
+	}
+	for _, e := range hidden {
+		if e.key == key {
+			return r.wrap(e.value), true
+		}
 	}
 	return nil, false
 }

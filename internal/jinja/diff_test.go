@@ -165,7 +165,7 @@ func disagreement(template string, vars *Map, want referenceAnswer) string {
 		return fmt.Sprintf("  got error %v\n  want      %q", err, *want.Output)
 	case err == nil && want.Output == nil:
 		return fmt.Sprintf("  got        %q\n  want error %s", got, want.Error)
-	case err == nil && got != *want.Output && !strings.Contains(*want.Output, " at 0x"):
+	case err == nil && got != *want.Output && !strings.Contains(strings.ToLower(*want.Output), " at 0x"):
 		return fmt.Sprintf("  got  %q\n  want %q", got, *want.Output)
 	}
 	return ""

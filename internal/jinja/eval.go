@@ -70,7 +70,7 @@ func (r *run) attr(v any, name string, x expr) any {
 		if m := dictMethods[name]; m != nil {
 			return &boundMethod{v, m}
 		}
-		if found, ok := v.getString(r, name); ok {
+		if found, ok := v.lookup(r, name); ok {
 			return found
 		}
 	case *undefined:
@@ -148,7 +148,7 @@ func (r *run) item(v, key any, x expr) any {
 	switch v := v.(type) {
 	case *dict:
 		if s, ok := key.(string); ok {
-			if found, ok := v.getString(r, s); ok {
+			if found, ok := v.lookup(r, s); ok {
 				return found
 			}
 			if m := dictMethods[s]; m != nil {

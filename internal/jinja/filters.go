@@ -288,12 +288,25 @@ func (r *run) round(v, precision any) any {
 		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', p, 64), 64)
 		return f
 	}
-	scale := math.Pow(10, float64(-p))
-	rounded := math.RoundToEven(f/scale) * scale
+	rounded := roundTens(f, -p)
 	if math.IsInf(rounded, 0) {
 		r.failf("rounded value too large to represent")
 	}
 	return rounded
+}
+
+// roundTens rounds f exactly to a multiple of 10 to the power of p.
+func roundTens(f float64, p int) float64 {
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(p)), nil)
+	exact := new(big.Rat).SetFloat64(math.Abs(f))
+	exact.Quo(exact, new(big.Rat).SetInt(unit))
+	q, m := new(big.Int).QuoRem(exact.Num(), exact.Denom(), new(big.Int))
+	c := m.Lsh(m, 1).Cmp(exact.Denom())
+	if c > 0 || c == 0 && q.Bit(0) == 1 {
+		q.Add(q, big.NewInt(1))
+	}
+	rounded, _ := new(big.Float).SetInt(q.Mul(q, unit)).Float64()
+	return math.Copysign(rounded, f)
 }
 
 func (r *run) roundInt(n any, p int) any {

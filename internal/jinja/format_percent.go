@@ -63,26 +63,26 @@ func (p *percentFormatter) next() any {
 }
 
 // numberOrStar reads a width or precision.
-func (p *percentFormatter) numberOrStar(s string) (n int, rest string, given bool) {
+func (p *percentFormatter) numberOrStar(s string) (n int, rest string) {
 	if strings.HasPrefix(s, "*") {
 		v, ok := p.next().(int64)
 		if !ok {
 			p.r.failf("* wants int")
 		}
-		return p.r.formatWidth(int(v)), s[1:], true
+		return p.r.formatWidth(int(v)), s[1:]
 	}
 	end := 0
 	for end < len(s) && isDecimal(s[end]) {
 		end++
 	}
 	if end == 0 {
-		return 0, s, false
+		return 0, s
 	}
 	n, err := strconv.Atoi(s[:end])
 	if err != nil {
 		n = maxFormatWidth + 1
 	}
-	return p.r.formatWidth(n), s[end:], true
+	return p.r.formatWidth(n), s[end:]
 }
 
 func (r *run) formatWidth(n int) int {
@@ -121,12 +121,12 @@ func (p *percentFormatter) verb(b *strings.Builder, s string) string {
 		}
 	}
 width:
-	spec.width, s, _ = p.numberOrStar(s)
+	spec.width, s = p.numberOrStar(s)
 	if spec.width < 0 {
 		spec.align, spec.width = '<', -spec.width
 	}
 	if strings.HasPrefix(s, ".") {
-		spec.precision, s, _ = p.numberOrStar(s[1:])
+		spec.precision, s = p.numberOrStar(s[1:])
 		spec.precision = max(spec.precision, 0)
 	}
 	s = strings.TrimLeft(s, "hlL")

@@ -12,6 +12,7 @@ import (
 type Map struct {
 	entries []mapEntry
 	index   map[string]int // only above smallDict entries
+	hidden  []mapEntry
 }
 
 type mapEntry struct {
@@ -55,6 +56,13 @@ func (m *Map) Set(key string, value any) {
 	} else if len(m.entries) > smallDict {
 		m.reindex()
 	}
+}
+
+// SetHidden gives the map a value that a template finds by name, with . or [],
+// while the map stays as empty as it was: it is not counted, tested with in,
+// iterated, printed or returned by Get.
+func (m *Map) SetHidden(key string, value any) {
+	m.hidden = append(m.hidden, mapEntry{key, value})
 }
 
 // Get returns the value under key and whether there is one.

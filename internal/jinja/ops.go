@@ -383,9 +383,8 @@ func (r *run) repeat(a, b any) (any, bool) {
 		return nil, false
 	}
 	if !ok {
-		n = math.MaxInt64 // too large to be anything but too large
-		if n64.(*big.Int).Sign() < 0 {
-			n = 0
+		if _, isText := text(a); isText || isSequence(r, a) {
+			r.failf("cannot fit 'int' into an index-sized integer")
 		}
 	}
 	n = max(n, 0)
