@@ -28,7 +28,8 @@ var mayImport = map[string]string{
 	"internal/bucketstore": "auth",
 	"internal/control":     "api auth awsjson proton store bundle",
 	"internal/provision":   "proton store jobs bundle engine",
-	"internal/cli":         "api app auth awsjson bundle",
+	"internal/cli":         "api app auth awsjson bundle library",
+	"library":              "",
 	"internal/gen":         "awsjson",
 
 	"internal/engine/command": "engine",
