@@ -133,7 +133,12 @@ func (r *run) reversed(v any) (iterator, string) {
 		items, kind = v.items, "list_reverseiterator object"
 	case *tuple:
 		items, kind = v.items, "reversed object"
-	case *rangeValue, string, markup, multiline:
+	case markup:
+		items, kind = r.collect(v), "reversed object"
+		for i, c := range items {
+			items[i] = sameKind(v, c.(string))
+		}
+	case *rangeValue, string, multiline:
 		items, kind = r.collect(v), "range_iterator object"
 	case *dict, *dictView:
 		items, kind = r.collect(v), "dict_reversekeyiterator object"

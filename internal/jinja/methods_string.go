@@ -159,12 +159,12 @@ func (r *run) replace(s, old, new string, n int) string {
 }
 
 func methodReplace(r *run, a []any) any {
-	s, old, new := r.mustText(a[0]), r.mustText(a[1]), r.mustText(a[2])
+	s, old := r.mustText(a[0]), r.mustText(a[1])
+	var new string
 	if _, ok := a[0].(markup); ok {
-		if _, safe := a[1].(markup); !safe {
-			old = escapeHTML(old)
-		}
 		new = r.escaped(a[2])
+	} else {
+		new = r.mustText(a[2])
 	}
 	return sameKind(a[0], r.replace(s, old, new, r.optInt(a[3], -1)))
 }
