@@ -149,7 +149,10 @@ CREATE TABLE service_instances (
     PRIMARY KEY (account, region, service_name, name)
 );
 CREATE INDEX service_instances_environment ON service_instances (account, region, environment_name, service_name, name);
-CREATE INDEX service_instances_template ON service_instances (account, region, template_name, major, minor);
+-- One for each order that instances can be listed in.
+CREATE INDEX service_instances_template ON service_instances (account, region, template_name, service_name, name);
+CREATE INDEX service_instances_status ON service_instances (account, region, status, service_name, name);
+CREATE INDEX service_instances_attempted ON service_instances (account, region, last_attempted_at, service_name, name);
 CREATE INDEX service_instances_name ON service_instances (account, region, name, service_name);
 CREATE INDEX service_instances_created ON service_instances (account, region, created_at, service_name, name);
 

@@ -1,0 +1,257 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+func ids(ds []proton.Deployment) []string {
+	return names(ds, func(d proton.Deployment) string { return d.ID })
+}
+
+func (d db) insert(ds ...proton.Deployment) {
+	d.t.Helper()
+	d.update(func(c context.Context, x *store.Tx) error { return x.InsertDeployments(c, ds...) })
+}
+
+// running is a deployment that a worker can claim.
+func running(id string) proton.Deployment {
+	return proton.Deployment{Scope: scope, ID: id, Goal: proton.GoalApply, Status: proton.InProgress, CreatedAt: noon, Ready: true}
+}
+
+func (d db) deployment(id string) proton.Deployment {
+	d.t.Helper()
+	return view(d, func(c context.Context, x *store.Tx) (proton.Deployment, error) { return x.Deployment(c, scope, id) })
+}
+
+func deploymentsPage(t *testing.T, d db) {
+	var want []string
+	for n := range 10 {
+		record := proton.Deployment{Scope: scope, ID: fmt.Sprintf("d%d", n), CreatedAt: noon.Add(time.Duration(n/3) * time.Second)}
+		want = append(want, record.ID)
+		d.insert(record)
+	}
+	d.insert(proton.Deployment{Scope: other, ID: "elsewhere", CreatedAt: noon})
+	slices.Reverse(want)
+	var got []string
+	var after *store.DeploymentPosition
+	for page := 0; ; page++ {
+		list := view(d, func(c context.Context, x *store.Tx) ([]proton.Deployment, error) {
+			return x.Deployments(c, scope, store.DeploymentFilter{}, after, 4)
+		})
+		got = append(got, ids(list)...)
+		if len(list) < 4 {
+			break
+		}
+		after = &store.DeploymentPosition{CreatedAt: list[3].CreatedAt, ID: list[3].ID}
+		d.insert(proton.Deployment{Scope: scope, ID: fmt.Sprint("new", page), CreatedAt: noon.Add(time.Hour)})
+	}
+	d.same("pages", want, got)
+}
+
+func deploymentsByFilter(t *testing.T, d db) {
+	d.insert(
+		proton.Deployment{Scope: scope, ID: "environment", EnvironmentName: "prod", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "instance", EnvironmentName: "prod", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "instance2", EnvironmentName: "dev", ServiceName: "shop", InstanceName: "j", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "pipeline", ServiceName: "shop", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "component", EnvironmentName: "prod", ComponentName: "queue", CreatedAt: noon},
+	)
+	for _, c := range []struct {
+		filter store.DeploymentFilter
+		want   []string
+	}{
+		{store.DeploymentFilter{}, []string{"pipeline", "instance2", "instance", "environment", "component"}},
+		{store.DeploymentFilter{Environment: "prod"}, []string{"instance", "environment", "component"}},
+		{store.DeploymentFilter{Service: "shop"}, []string{"pipeline", "instance2", "instance"}},
+		{store.DeploymentFilter{Service: "shop", Instance: "i"}, []string{"instance"}},
+		{store.DeploymentFilter{Service: "shop", Environment: "dev"}, []string{"instance2"}},
+		{store.DeploymentFilter{Component: "queue"}, []string{"component"}},
+		{store.DeploymentFilter{Service: "none"}, []string{}},
+	} {
+		got := view(d, func(ctx context.Context, x *store.Tx) ([]proton.Deployment, error) {
+			return x.Deployments(ctx, scope, c.filter, nil, 100)
+		})
+		d.same(fmt.Sprintf("%+v", c.filter), c.want, ids(got))
+	}
+}
+
+// claim tries to claim and answers whether that worked.
+func (d db) claim(id string, attempt int64, owner string, now time.Time) (proton.Deployment, bool) {
+	d.t.Helper()
+	var got proton.Deployment
+	var ok bool
+	d.update(func(c context.Context, x *store.Tx) (err error) {
+		got, ok, err = x.ClaimDeployment(c, id, attempt, owner, now, now.Add(10*time.Second))
+		return err
+	})
+	return got, ok
+}
+
+func claimsFence(t *testing.T, d db) {
+	waiting, done := running("waiting"), running("done")
+	waiting.Ready, done.CompletedAt = false, noon
+	d.insert(running("d"), waiting, done)
+	for _, id := range []string{"waiting", "done", "missing"} {
+		if got, ok := d.claim(id, 0, "a", noon); ok {
+			t.Errorf("%s was claimed: %+v", id, got)
+		}
+	}
+	first, ok := d.claim("d", 0, "a", noon)
+	if !ok || first.Attempt != 1 || first.LeaseOwner != "a" || !first.LeaseUntil.Equal(noon.Add(10*time.Second)) {
+		t.Fatalf("the first claim: %t, %+v", ok, first)
+	}
+	for attempt := range int64(3) {
+		if _, ok := d.claim("d", attempt, "b", noon.Add(9*time.Second)); ok {
+			t.Errorf("claimed with attempt %d while it is leased", attempt)
+		}
+	}
+	if status, err := d.Heartbeat(t.Context(), "d", 1, noon.Add(20*time.Second)); err != nil || status != proton.InProgress {
+		t.Errorf("heartbeat of the holder: %s, %v", status, err)
+	}
+	if _, ok := d.claim("d", 1, "b", noon.Add(15*time.Second)); ok {
+		t.Error("claimed though a heartbeat prolonged the lease")
+	}
+	second, ok := d.claim("d", 1, "b", noon.Add(21*time.Second))
+	if !ok || second.Attempt != 2 || second.LeaseOwner != "b" {
+		t.Fatalf("after the lease ran out: %t, %+v", ok, second)
+	}
+	lost := map[string]error{
+		"read": d.tryUpdate(func(c context.Context, x *store.Tx) error { _, err := x.HeldDeployment(c, "d", 1); return err }),
+		"save": d.tryUpdate(func(c context.Context, x *store.Tx) error {
+			stale := first
+			stale.Checkpoint = "stale"
+			return x.SaveHeldDeployment(c, stale)
+		}),
+		"hand over": d.tryUpdate(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, first, noon) }),
+		"log":       d.AppendLog(t.Context(), "d", 1, []store.LogEvent{{At: noon, Message: "stale"}}),
+	}
+	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, noon.Add(time.Hour))
+	for what, err := range lost {
+		if !errors.Is(err, jobs.ErrLost) {
+			t.Errorf("%s of a superseded attempt: %v, want ErrLost", what, err)
+		}
+	}
+	d.same("the new holder's record", second, d.deployment("d"))
+	second.Checkpoint, second.Status = "mine", proton.Cancelling
+	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, second) })
+	if status, err := d.Heartbeat(t.Context(), "d", 2, noon.Add(time.Minute)); err != nil || status != proton.Cancelling {
+		t.Errorf("a heartbeat tells of the cancel request: %s, %v", status, err)
+	}
+	second.CompletedAt = noon
+	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, second) })
+	if _, err := d.Heartbeat(t.Context(), "d", 2, noon); !errors.Is(err, jobs.ErrLost) {
+		t.Errorf("heartbeat of what has ended: %v", err)
+	}
+}
+
+func expiredLeasesAreQueuedAgain(t *testing.T, d db) {
+	d.insert(running("expired"), running("held"), running("never-claimed"), running("ended"))
+	d.claim("expired", 0, "a", noon)
+	d.claim("held", 0, "a", noon.Add(5*time.Second))
+	ended, _ := d.claim("ended", 0, "a", noon)
+	ended.CompletedAt = noon
+	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, ended) })
+	d.work() // the jobs of their insertion
+	for _, want := range []int{1, 0} {
+		if n, err := d.RequeueExpired(t.Context(), noon.Add(12*time.Second)); err != nil || n != want {
+			t.Errorf("queued %d, %v; want %d", n, err, want)
+		}
+	}
+	got := d.deployment("expired")
+	if got.Attempt != 2 || got.LeaseOwner != "" || !got.LeaseUntil.IsZero() {
+		t.Errorf("after it was queued: %+v", got)
+	}
+	d.same("jobs", []jobs.Job{deploy("expired", 2)}, d.work())
+	if _, ok := d.claim("expired", 1, "a", noon.Add(time.Minute)); ok {
+		t.Error("a job of the past claimed it")
+	}
+}
+
+func everythingUnfinishedIsQueued(t *testing.T, d db) {
+	waiting, ended := running("waiting"), running("ended")
+	waiting.Ready, ended.CompletedAt, ended.Status = false, noon, proton.Succeeded
+	d.insert(running("held"), running("queued"), waiting, ended)
+	d.claim("held", 0, "a", noon)
+	version := proton.TemplateVersion{Scope: scope, ID: "v", Kind: proton.ServiceTemplate, TemplateName: "web", Status: proton.RegistrationInProgress}
+	draft := version
+	draft.ID, draft.Minor, draft.Status = "w", 1, proton.Draft
+	d.update(func(c context.Context, x *store.Tx) error {
+		return errors.Join(x.InsertTemplateVersion(c, version), x.InsertTemplateVersion(c, draft))
+	})
+	d.work()
+	if n, err := d.RequeueAll(t.Context()); err != nil || n != 3 {
+		t.Errorf("queued %d, %v; want 3", n, err)
+	}
+	d.same("jobs", []jobs.Job{deploy("held", 2), deploy("queued", 1), {Kind: jobs.RegisterTemplateVersion, Key: "v", Generation: 1}}, d.work())
+}
+
+func waitingDeploymentsAreReleased(t *testing.T, d db) {
+	waiting := running("d")
+	waiting.Ready = false
+	d.insert(waiting)
+	d.same("jobs while it waits", []jobs.Job(nil), d.work())
+	for range 2 {
+		d.update(func(c context.Context, x *store.Tx) error {
+			return errors.Join(x.ReleaseDeployment(c, "d"), x.ReleaseDeployment(c, "missing"))
+		})
+	}
+	if !d.deployment("d").Ready {
+		t.Error("not ready")
+	}
+	d.same("jobs", []jobs.Job{deploy("d", 0)}, d.work())
+	d.update(func(c context.Context, x *store.Tx) error { return x.ReleaseDeployment(c, "d") })
+	d.same("jobs after another release", []jobs.Job(nil), d.work())
+}
+
+func heldDeploymentsAreHandedOver(t *testing.T, d db) {
+	d.insert(running("d"))
+	d.work()
+	held, _ := d.claim("d", 0, "a", noon)
+	d.update(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, held, time.Time{}) })
+	if got := d.deployment("d"); got.LeaseOwner != "" || !got.LeaseUntil.IsZero() || got.Attempt != 1 {
+		t.Errorf("%+v", got)
+	}
+	d.same("jobs", []jobs.Job{deploy("d", 1)}, d.work())
+	if _, ok := d.claim("d", 1, "b", noon); !ok {
+		t.Error("the next worker cannot claim it")
+	}
+}
+
+func logsAreNumbered(t *testing.T, d db) {
+	d.insert(running("d"), running("e"))
+	d.claim("d", 0, "a", noon)
+	read := func(after int64, limit int) []store.LogEvent {
+		return view(d, func(c context.Context, x *store.Tx) ([]store.LogEvent, error) { return x.Log(c, "d", after, limit) })
+	}
+	d.same("nothing", []store.LogEvent{}, read(0, 10))
+	var want []store.LogEvent
+	for n := range 3 {
+		batch := []store.LogEvent{{At: noon, Message: fmt.Sprintf("line %d", n)}, {At: noon.Add(time.Second), Message: ""}}
+		if err := d.AppendLog(t.Context(), "d", 1, batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range batch {
+			e.Sequence = int64(len(want) + 1)
+			want = append(want, e)
+		}
+	}
+	if err := d.AppendLog(t.Context(), "e", 0, want[:1]); err != nil {
+		t.Fatal(err)
+	}
+	d.same("all", want, read(0, 10))
+	d.same("a page", want[2:4], read(2, 2))
+	d.update(func(c context.Context, x *store.Tx) error { return x.DeleteDeployment(c, "d") })
+	d.same("of a deleted deployment", []store.LogEvent{}, read(0, 10))
+	if err := d.AppendLog(t.Context(), "d", 1, want); !errors.Is(err, jobs.ErrLost) {
+		t.Errorf("log of a deleted deployment: %v", err)
+	}
+}
