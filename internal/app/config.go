@@ -23,20 +23,23 @@ type Config struct {
 	// Data is the folder for the database, buckets, work folders and the root
 	// key. It is made if it is not there.
 	Data string `setting:"data" default:"./hadron-data"`
-	// Database is empty for a SQLite file in the data folder, or sqlite:PATH.
+	// Database is where state is kept: empty for a SQLite file in the data
+	// folder, or sqlite:PATH.
 	Database string `setting:"database"`
 	// PublicURL is how others reach this server, as http://host:port; by
 	// default the listen address. Commands that report outputs are given it.
 	PublicURL string `setting:"public-url"`
 	// AccountID is the account of the root access key: 12 digits.
 	AccountID string `setting:"account-id" default:"000000000000"`
-	// RootAccessKeyID and RootSecretAccessKey are the root access key. If both
-	// are empty, one is made at first start and kept in DATA/credentials.
-	RootAccessKeyID     string `setting:"root-access-key-id"`
+	// RootAccessKeyID is the access key that may do everything in its account.
+	// Without one, a key is made at first start and kept in DATA/credentials.
+	RootAccessKeyID string `setting:"root-access-key-id"`
+	// RootSecretAccessKey is the secret of that key. Other users of a machine
+	// can see flags: give it by environment or file.
 	RootSecretAccessKey string `setting:"root-secret-access-key" secret:"true"`
-	// LogLevel is debug, info, warn or error.
+	// LogLevel is how much is logged: debug, info, warn or error.
 	LogLevel string `setting:"log-level" default:"info"`
-	// LogFormat is text or json.
+	// LogFormat is the form of log lines: text or json.
 	LogFormat string `setting:"log-format" default:"text"`
 	// Concurrency is how many deployments this process works on at once.
 	Concurrency int `setting:"concurrency" default:"100"`
