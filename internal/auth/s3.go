@@ -46,7 +46,8 @@ func s3Mismatch() *Error {
 // framing and checks the payload's hash, chunk signatures and trailing
 // checksum; what does not agree is an *Error of the read that would end the
 // body. r.ContentLength becomes the decoded length, and aws-chunked leaves
-// Content-Encoding.
+// Content-Encoding. A handler gives it a shallow copy of the server's request:
+// net/http judges by its own what to do with a body that is not read.
 func (v *Verifier) VerifyS3(r *http.Request) (Principal, error) {
 	query := r.URL.Query()
 	header, presigned := r.Header.Values("Authorization"), query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature")

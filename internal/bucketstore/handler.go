@@ -52,6 +52,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve answers a request, or an error if nothing was answered yet.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
+	// A copy, because the server looks at the body of its own request: were that
+	// replaced, it would wait for a body it never asked the client to go on with.
+	r = r.WithContext(r.Context())
 	principal, err := h.verifier.VerifyS3(r)
 	if err != nil {
 		return err

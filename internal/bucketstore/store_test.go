@@ -1,6 +1,7 @@
 package bucketstore
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/md5"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -610,6 +612,30 @@ func TestOnlyOneCreationWins(t *testing.T) {
 	slices.Sort(statuses)
 	if statuses[0] != 200 || statuses[1] != 412 {
 		t.Errorf("statuses %v, want one 200 and 412s", statuses)
+	}
+}
+
+// A client that waits for "100 Continue" hears a refusal instead.
+func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	s := withBucket(t)
+	s.do(root, "PUT", "/bundles/k", "before")
+	r := s.request("PUT", "/bundles/k", "after", "If-None-Match", "*")
+	if err := auth.Sign(r, []byte("after"), root, secret, "", "eu-west-1", "s3", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintf(conn, "PUT /bundles/k HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\nExpect: 100-continue\r\n", r.URL.Host)
+	r.Header.Write(conn)
+	fmt.Fprint(conn, "\r\n")
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, "412") {
+		t.Errorf("answer %q, %v", line, err)
 	}
 }
 
