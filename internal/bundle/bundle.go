@@ -60,29 +60,6 @@ var partDirs = [...]string{"infrastructure", "instance_infrastructure", "pipelin
 // String is the name of the part's directory.
 func (p Part) String() string { return partDirs[p] }
 
-// Limits bound a bundle. Sizes are in bytes.
-type Limits struct {
-	Archive       int64 // the archive as it comes, compressed
-	Manifest      int64 // each manifest
-	Schema        int64 // the schema
-	TemplateFile  int64 // each file named by a jinja or hcl manifest
-	TemplateFiles int   // how many files jinja and hcl manifests name in all
-	Unpacked      int64 // all content of the archive, uncompressed
-	Entries       int   // files and directories in the archive
-}
-
-// DefaultLimits are Proton's limits, and a guard for unpacking.
-func DefaultLimits() Limits {
-	return Limits{
-		Archive:       5 << 20,
-		Manifest:      50 << 10,
-		Schema:        50 << 10,
-		TemplateFile:  200 << 10,
-		TemplateFiles: 10,
-		Unpacked:      100 << 20,
-		Entries:       5000,
-	}
-}
 
 // Problem is one thing wrong, or odd, at one place of a bundle or spec. Path
 // is a file's path below the bundle's root, or a path inside a spec. Line and
@@ -132,6 +109,7 @@ type Bundle struct {
 	input      *schema.Type // environment or service inputs
 	pipeline   *schema.Type // nil without pipeline
 	manifests  [len(partDirs)]*manifest
+	limits     Limits
 }
 
 // Register opens an archive and makes all checks of a registration. Every
@@ -212,7 +190,7 @@ func (o *opener) open(archive []byte) *Bundle {
 	if !ok {
 		return nil
 	}
-	b := &Bundle{files: files}
+	b := &Bundle{files: files, limits: o.limits}
 	o.schema(b, schemaFile)
 	if o.want != nil {
 		b.kind = o.want.Kind
@@ -222,6 +200,9 @@ func (o *opener) open(archive []byte) *Bundle {
 		o.part(b, Part(part))
 	}
 	o.templates(b)
+	if o.want != nil && len(o.problems) == 0 {
+		o.warnings = append(o.warnings, adviceFor(b, schemaFile)...)
+	}
 	slices.SortStableFunc(o.problems, func(a, b Problem) int {
 		if a.Path != b.Path {
 			return 0 // the order of the checks

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the expected parts of testdata/
 
 // Each case is a bundle with what must come of it. The comment's first line
 // says what the bundle is registered for: environment or service, and
-// customer-managed. "want/problems" and "want/warnings" come from registering.
+// customer-managed; and whether a component is attached to the instance. "want/problems" and "want/warnings" come from registering.
 // With a file "spec.yaml" the inputs of each part, and what rendering makes,
 // follow as "want/<part>/...".
 func TestGolden(t *testing.T) {
@@ -90,6 +90,11 @@ func golden(t *testing.T, out *txtar.Archive, archive []byte, spec string) {
 		add("spec/problems", err.Error())
 		return
 	}
+	if strings.Contains(first, "component") {
+		data.Component = &ComponentData{"bucket", []Output{{"Name", "b-1"}, {"Policy", "arn:aws:iam::111122223333:policy/p"}}}
+	}
+	data.ResourceARN = "arn:aws:proton:us-east-1:111122223333:service/shop"
+	data.Tags = []Tag{{"proton:account", "111122223333"}, {"proton:service", data.ResourceARN}}
 	for i := range partDirs {
 		part := Part(i)
 		if _, ok := b.Method(part); !ok {

@@ -20,8 +20,10 @@ type Data struct {
 	Instance    *InstanceData
 	Instances   []InstanceData // for a pipeline, in spec order
 	Pipeline    *PipelineData
-	Component   *ComponentData // the one attached to the instance
-	Tags        []Tag
+	Component   *ComponentData // the one attached to the instance, or the one rendered
+	Tags        []Tag          // of what is provisioned; seen by Terraform only
+	// ResourceARN names the resource in generated Terraform files.
+	ResourceARN string
 }
 
 // Output is one output of something deployed before.
@@ -95,8 +97,9 @@ type Build struct {
 
 // Render makes the working files of a part from the data. For CODEBUILD that
 // is the part's whole directory with the inputs file, for CLOUDFORMATION the
-// rendered template alone, for TERRAFORM the selected files as they are.
-// What a template got wrong is reported with its file and line.
+// rendered template alone, for TERRAFORM the selected files, each with a notice
+// on top, and generated declarations and values of the data.
+// What a template got wrong is a *RenderError with its file and line.
 func (b *Bundle) Render(ctx context.Context, part Part, d Data) (*Rendered, error) {
 	m := b.manifests[part]
 	if m == nil {
@@ -110,11 +113,16 @@ func (b *Bundle) Render(ctx context.Context, part Part, d Data) (*Rendered, erro
 	case engineCodeBuild:
 		return b.renderBuild(ctx, part, m, data, d)
 	case engineHCL:
-		return &Rendered{Files: b.selected(part, m)}, nil
+		if part == InstanceInfrastructure && d.Component == nil {
+			v, _ := data.Get(kindInstance)
+			v.(*schema.Object).Set("components", object())
+		}
+		files, err := terraformFolder(partKinds[part], b.selected(part, m), data, d)
+		return &Rendered{Files: files}, err
 	}
 	files := b.selected(part, m)
 	for i, f := range files {
-		text, err := renderTemplate(ctx, part.String()+"/"+f.Path, string(f.Content), variables(part, data, d))
+		text, err := renderWithin(ctx, part.String()+"/"+f.Path, string(f.Content), variables(part, data, d), b.limits)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +161,7 @@ func (b *Bundle) renderBuild(ctx context.Context, part Part, m *manifest, data *
 	if m.build.projectProperties == nil {
 		return r, nil
 	}
-	p := &propertyRenderer{ctx: ctx, path: m.path, vars: variables(part, data, d)}
+	p := &propertyRenderer{ctx: ctx, path: m.path, vars: variables(part, data, d), limits: b.limits}
 	properties, err := p.value(m.build.projectProperties)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,9 @@ package bundle
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hadronhq/hadron/internal/schema"
 )
@@ -140,7 +142,13 @@ func (s *schemaReader) inputType(b *Bundle, top, types *schema.Node, key, proper
 	if b.types == nil {
 		return nil
 	}
-	return b.types.Lookup(n.Text)
+	t := b.types.Lookup(n.Text)
+	for _, p := range t.Properties() {
+		if n := utf8.RuneCountInString(p.Name); s.want != nil && n > s.limits.ParameterName {
+			s.problem(Problem{s.path, p.Line, p.Column, fmt.Sprintf("the name of an input has %d characters; the limit is %d", n, s.limits.ParameterName)})
+		}
+	}
+	return t
 }
 
 func (s *schemaReader) pipelineType(b *Bundle, top, types *schema.Node) *schema.Type {

@@ -49,11 +49,15 @@ func renderError(name string, err error) error {
 }
 
 func renderTemplate(ctx context.Context, name, source string, vars *jinja.Map) (string, error) {
+	return renderWithin(ctx, name, source, vars, DefaultLimits())
+}
+
+func renderWithin(ctx context.Context, name, source string, vars *jinja.Map, l Limits) (string, error) {
 	t, err := jinja.Parse(name, source)
 	if err != nil {
 		return "", renderError(name, err)
 	}
-	text, err := t.Render(ctx, vars, jinja.DefaultLimits())
+	text, err := t.Render(ctx, vars, l.rendering())
 	if err != nil {
 		return "", renderError(name, err)
 	}
@@ -63,20 +67,36 @@ func renderTemplate(ctx context.Context, name, source string, vars *jinja.Map) (
 // variables makes the names a template of a part may use: the namespace, and
 // for an instance its components and the older spelling of its environment.
 func variables(part Part, data *schema.Object, d Data) *jinja.Map {
-	vars := toJinja(data).(*jinja.Map)
+	vars := toJinjaMap(data)
 	if part != InstanceInfrastructure {
 		return vars
 	}
-	v, _ := vars.Get("service_instance")
-	instance := v.(*jinja.Map)
 	if d.Component == nil {
-		// Both whole-object references must be usable with nothing attached.
-		instance.Set("components", toJinja(object("default", object("outputs", object()))))
+		v, _ := vars.Get(kindInstance)
+		v.(*jinja.Map).Set("components", nothingAttached())
 	}
-	environment, _ := vars.Get("environment")
-	instance.Set("environment", environment)
+	aliasEnvironment(vars)
 	return vars
 }
+
+// nothingAttached is an empty object that templates may still ask for its
+// default component, and that for its outputs: both are empty objects.
+func nothingAttached() *jinja.Map {
+	component := jinja.NewMap()
+	component.SetHidden("outputs", jinja.NewMap())
+	components := jinja.NewMap()
+	components.SetHidden("default", component)
+	return components
+}
+
+// aliasEnvironment lets an instance's environment be found below the instance.
+func aliasEnvironment(vars *jinja.Map) {
+	environment, _ := vars.Get(kindEnvironment)
+	instance, _ := vars.Get(kindInstance)
+	instance.(*jinja.Map).Set(kindEnvironment, environment)
+}
+
+func toJinjaMap(o *schema.Object) *jinja.Map { return toJinja(o).(*jinja.Map) }
 
 func toJinja(v any) any {
 	switch v := v.(type) {
@@ -116,11 +136,57 @@ func fromJinja(v any) any {
 	return v
 }
 
+// templateReads lists what a template reads. One that does not parse reads
+// nothing; that is another check's to say.
+func templateReads(name, source string) []read {
+	parsed, err := jinja.Parse(name, source)
+	if err != nil {
+		return nil
+	}
+	return readsOf(name, parsed.References())
+}
+
+func readsOf(name string, references []jinja.Reference) []read {
+	out := make([]read, 0, len(references))
+	for _, r := range references {
+		out = append(out, read{r.Path, r.Or, Problem{Path: name, Line: r.Line, Column: r.Column}})
+	}
+	return out
+}
+
+// propertyReads lists what the expressions of project_properties read, all
+// placed where their scalar starts.
+func propertyReads(path string, n *schema.Node) []read {
+	var out []read
+	switch {
+	case n == nil:
+	case n.Kind == schema.List:
+		for _, item := range n.Items {
+			out = append(out, propertyReads(path, item)...)
+		}
+	case n.Kind == schema.Map:
+		for _, f := range n.Fields {
+			out = append(out, propertyReads(path, f.Value)...)
+		}
+	case isTemplate(n):
+		out = templateReads(path, n.Text)
+		if e := wholeExpression(path, n.Text); e != nil {
+			out = readsOf(path, e.References())
+		}
+		for i := range out {
+			out[i].place.Line, out[i].place.Column = n.Line, n.Column
+		}
+	}
+	return out
+}
+
 // propertyRenderer renders the expressions in project_properties.
 type propertyRenderer struct {
 	ctx  context.Context
 	path string // of the manifest
 	vars *jinja.Map
+
+	limits Limits
 }
 
 // check reports texts that don't parse.
@@ -195,13 +261,13 @@ func (p *propertyRenderer) value(n *schema.Node) (any, error) {
 
 func (p *propertyRenderer) text(n *schema.Node) (any, error) {
 	if e := wholeExpression(p.path, n.Text); e != nil {
-		v, err := e.Eval(p.ctx, p.vars, jinja.DefaultLimits())
+		v, err := e.Eval(p.ctx, p.vars, p.limits.rendering())
 		if err != nil {
 			return nil, p.atNode(n, err)
 		}
 		return fromJinja(v), nil
 	}
-	text, err := renderTemplate(p.ctx, p.path, n.Text, p.vars)
+	text, err := renderWithin(p.ctx, p.path, n.Text, p.vars, p.limits)
 	if err != nil {
 		return nil, p.atNode(n, err)
 	}

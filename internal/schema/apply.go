@@ -127,7 +127,7 @@ func (f *filler) object(s *openapi3.Schema, values *Node, path string) *Object {
 			out.Set(field.Key, f.unknown(s, field.Value, join(path, field.Key)))
 		case !keep:
 			f.warnings = append(f.warnings, Issue{Path: join(path, field.Key), Line: field.Line, Column: field.Column,
-				Message: "is not an input of the template and is ignored"})
+				Message: "is not an input of the template and is ignored", Unknown: true})
 		}
 	}
 	return out

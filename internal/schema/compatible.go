@@ -14,6 +14,8 @@ type Property struct {
 	Name, Type string
 	Required   bool // must be given: required and without default
 	HasDefault bool
+	// Line and Column are where the schema declares it, from 1.
+	Line, Column int
 }
 
 // Properties lists the inputs of a type in the order of the schema.
@@ -23,9 +25,57 @@ func (t *Type) Properties() []Property {
 	for _, p := range t.types.properties(t.root) {
 		hasDefault := !t.types.source(p.schema).Get("default").IsNull()
 		out = append(out, Property{Name: p.name, Type: kindOf(p.schema), HasDefault: hasDefault,
-			Required: required[p.name] && !hasDefault})
+			Required: required[p.name] && !hasDefault, Line: p.line, Column: p.column})
 	}
 	return out
+}
+
+// TakesAny says whether the type accepts values that it does not describe.
+func (t *Type) TakesAny() bool {
+	extra := t.root.AdditionalProperties
+	return extra.Schema != nil || extra.Has != nil && *extra.Has
+}
+
+// Example is an object as Apply makes it of nothing given, with made-up values
+// for the inputs that must be given.
+func (t *Type) Example() *Object {
+	out, _, _ := t.Apply(nil)
+	if out == nil {
+		out = NewObject()
+	}
+	required := requiredBy(t.root)
+	for _, p := range t.types.properties(t.root) {
+		if _, ok := out.Get(p.name); !ok && required[p.name] {
+			out.Set(p.name, t.types.example(p.schema))
+		}
+	}
+	return out
+}
+
+// example is the schema's own example, or its first enum value, or a value of
+// its kind.
+func (t *Types) example(s *openapi3.Schema) any {
+	n := t.source(s)
+	if e := n.Get("example"); !e.IsNull() {
+		return scalarAs(e, kindOf(s))
+	}
+	if e := n.Get("enum"); e != nil && e.Kind == List && len(e.Items) > 0 {
+		return scalarAs(e.Items[0], kindOf(s))
+	}
+	switch kindOf(s) {
+	case "number", "integer":
+		if e := n.Get("minimum"); !e.IsNull() {
+			return e.Value()
+		}
+		return int64(1)
+	case "boolean":
+		return true
+	case "array":
+		return []any{}
+	case "object":
+		return NewObject()
+	}
+	return "example"
 }
 
 func requiredBy(s *openapi3.Schema) map[string]bool {

@@ -14,6 +14,8 @@ type Issue struct {
 	Path         string
 	Line, Column int // 1-based; 0 when there is no place to point at
 	Message      string
+	// Unknown is true of a value whose key the type does not have.
+	Unknown bool
 }
 
 func (i Issue) String() string {

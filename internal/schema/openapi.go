@@ -67,8 +67,9 @@ func (t *Types) source(s *openapi3.Schema) *Node {
 
 // property is a named part of an object type.
 type property struct {
-	name   string
-	schema *openapi3.Schema
+	name         string
+	schema       *openapi3.Schema
+	line, column int
 }
 
 // properties lists the properties of an object schema in source order, then
@@ -86,7 +87,7 @@ func (t *Types) properties(s *openapi3.Schema) []property {
 			for _, f := range props.Fields {
 				if ref := s.Properties[f.Key]; ref != nil && ref.Value != nil && !names[f.Key] {
 					names[f.Key] = true
-					out = append(out, property{f.Key, ref.Value})
+					out = append(out, property{f.Key, ref.Value, f.Line, f.Column})
 				}
 			}
 		}

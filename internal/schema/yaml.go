@@ -35,6 +35,8 @@ func (k Kind) String() string { return kindNames[k] }
 type Node struct {
 	Kind         Kind
 	Line, Column int
+	// Tag is a tag of the document's own, such as !Ref; empty without one.
+	Tag string
 	// Text is the source text of a scalar, without quotes: `1.10` stays "1.10".
 	Text string
 	// Scalar is the typed value of a scalar: nil, bool, int64, *big.Int,
@@ -214,7 +216,7 @@ func (c *converter) convert(n *yaml.Node, depth int) (*Node, error) {
 }
 
 func (c *converter) list(n *yaml.Node, depth int) (*Node, error) {
-	out := &Node{Kind: List, Line: n.Line, Column: n.Column}
+	out := &Node{Kind: List, Line: n.Line, Column: n.Column, Tag: ownTag(n)}
 	for _, item := range n.Content {
 		v, err := c.convert(item, depth+1)
 		if err != nil {
@@ -226,7 +228,7 @@ func (c *converter) list(n *yaml.Node, depth int) (*Node, error) {
 }
 
 func (c *converter) mapping(n *yaml.Node, depth int) (*Node, error) {
-	out := &Node{Kind: Map, Line: n.Line, Column: n.Column}
+	out := &Node{Kind: Map, Line: n.Line, Column: n.Column, Tag: ownTag(n)}
 	seen := make(map[string]bool, len(n.Content)/2)
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -303,13 +305,21 @@ var (
 )
 
 func scalar(n *yaml.Node) *Node {
-	out := &Node{Kind: String, Line: n.Line, Column: n.Column, Text: n.Value, Scalar: n.Value}
+	out := &Node{Kind: String, Line: n.Line, Column: n.Column, Tag: ownTag(n), Text: n.Value, Scalar: n.Value}
 	tagged := n.Style&yaml.TaggedStyle != 0
 	if (n.Style&quoted != 0 && !tagged) || (tagged && !coreTag(n.Tag)) {
 		return out
 	}
 	resolve(out)
 	return out
+}
+
+// ownTag is a tag that is not one of YAML's.
+func ownTag(n *yaml.Node) string {
+	if n.Style&yaml.TaggedStyle == 0 || strings.HasPrefix(n.Tag, "!!") || strings.HasPrefix(n.Tag, "tag:yaml.org,2002:") || n.Tag == "!" {
+		return ""
+	}
+	return n.Tag
 }
 
 func coreTag(tag string) bool {
