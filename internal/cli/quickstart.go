@@ -271,7 +271,11 @@ func (q *quickstart) instances(ctx context.Context) func(func(api.ServiceInstanc
 
 // explain prints what there is now, with its outputs.
 func (q *quickstart) explain(ctx context.Context, took time.Duration) {
-	fmt.Fprintf(q.stdout, "\nEverything is deployed, after %.1f s. Outputs:\n\n", took.Seconds())
+	if len(q.took) > 0 {
+		fmt.Fprintf(q.stdout, "\nEverything is deployed, after %.1f s. Outputs:\n\n", took.Seconds())
+	} else {
+		fmt.Fprint(q.stdout, "\nEverything is there. Outputs:\n\n")
+	}
 	if out, err := q.client.ListEnvironmentOutputs(ctx, &api.ListEnvironmentOutputsInput{EnvironmentName: api.Ptr(quickEnvironment)}); err == nil {
 		q.outputs("environment "+quickEnvironment, out.Outputs)
 	}

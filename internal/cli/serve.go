@@ -67,11 +67,12 @@ func (t *tool) serve(ctx context.Context, config app.Config) error {
 func (t *tool) untilDone(ctx context.Context, s *app.Server, log *slog.Logger) error {
 	err := s.Wait(ctx)
 	if err == nil {
-		log.Info("stopping; a second signal stops at once")
+		fmt.Fprint(t.stdout, "\nStopping; a second signal stops at once.\n")
+		log.Info("stopping")
 	}
 	err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	if err == nil {
-		log.Info("stopped")
+		fmt.Fprintln(t.stdout, "Stopped.")
 	}
 	return err
 }

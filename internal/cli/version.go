@@ -13,6 +13,7 @@ func (t *tool) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this binary",
+		Long:  "Print the version of this binary, and of the Go and the platform it was built with.",
 		Example: `  hadron version
   hadron version --output json`,
 		Args: wants(),
