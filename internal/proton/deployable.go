@@ -133,6 +133,7 @@ type Service struct {
 	Status                  ServiceStatus
 	StatusMessage           string
 	HasPipeline             bool
+	Update                  *ServiceUpdate // nil while no update of instances is going on
 	CreatedAt               time.Time
 	LastModifiedAt          time.Time
 	Creation                Creation

@@ -14,6 +14,13 @@ type Settlement struct {
 	FailPipeline string
 	// StartInstances: the pipeline is out of the way, the waiting removals can go.
 	StartInstances bool
+	// StartRemovals: every added instance is there, the removed ones can go.
+	StartRemovals bool
+	// Revert: an added instance failed. All added ones are to be removed and
+	// everything else put back as it was.
+	Revert bool
+	// EndUpdate: the update is over, its record can be forgotten.
+	EndUpdate bool
 }
 
 // Settle decides what becomes of a service once one of its parts has ended a
@@ -21,15 +28,17 @@ type Settlement struct {
 // already removed are not among them. pipelineWaiting: its deployment was
 // accepted and never started.
 func Settle(s Service, instances []ServiceInstance, pipeline *Pipeline, pipelineWaiting bool) (Settlement, error) {
-	switch s.Status {
-	case ServiceCreateInProgress:
+	switch {
+	case s.Status == ServiceCreateInProgress:
 		return settleCreate(s, instances, pipeline, pipelineWaiting)
-	case ServiceDeleteInProgress:
+	case s.Status == ServiceDeleteInProgress:
 		return settleDelete(s, instances, pipeline)
-	case ServiceCreateFailed, ServiceUpdateFailed:
-		if allSucceeded(instances, pipeline) {
-			return change(s, Repaired, "")
-		}
+	case s.Status == ServiceUpdateInProgress && s.Update != nil:
+		return settleUpdate(s, instances, pipeline, pipelineWaiting)
+	case s.Status == ServiceUpdateFailedCleanupInProgress && s.Update != nil:
+		return settleCleanup(s, instances)
+	case (s.Status == ServiceCreateFailed || s.Status == ServiceUpdateFailed) && allSucceeded(instances, pipeline):
+		return change(s, Repaired, "")
 	}
 	return Settlement{}, nil
 }
@@ -104,6 +113,9 @@ func change(s Service, e Event, message string) (Settlement, error) {
 func (s Service) Apply(t Settlement, now time.Time) Service {
 	if t.Status != "" {
 		s.Status, s.StatusMessage, s.LastModifiedAt = t.Status, t.StatusMessage, now
+	}
+	if t.EndUpdate {
+		s.Update = nil
 	}
 	return s
 }

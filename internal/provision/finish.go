@@ -3,7 +3,9 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/google/uuid"
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
@@ -118,7 +120,7 @@ func (p *Provisioner) settleService(ctx context.Context, tx *store.Tx, d proton.
 		}
 		service.Revision++
 	}
-	return p.carryOut(ctx, tx, settled, service, instances, waiting)
+	return p.carryOut(ctx, tx, settled, service, instances, pipeline, waiting)
 }
 
 // waitingPipeline is the deployment of a pipeline that waits for the instances;
@@ -137,8 +139,8 @@ func waitingPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipelin
 // adoptSpec takes over into the service's spec what a succeeded deployment of
 // one part has deployed, so that the spec says what is in force.
 func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, bool, error) {
-	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec {
-		return service, false, nil
+	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec || service.Update != nil {
+		return service, false, nil // an update's spec is adopted as a whole at its end
 	}
 	var spec string
 	var err error
@@ -155,14 +157,17 @@ func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, boo
 }
 
 // carryOut does what a settlement says.
-func (p *Provisioner) carryOut(ctx context.Context, tx *store.Tx, s proton.Settlement, service proton.Service, instances []proton.ServiceInstance, waiting *proton.Deployment) error {
+func (p *Provisioner) carryOut(ctx context.Context, tx *store.Tx, s proton.Settlement, service proton.Service, instances []proton.ServiceInstance, pipeline *proton.Pipeline, waiting *proton.Deployment) error {
 	switch {
 	case s.Remove:
 		return tx.DeleteService(ctx, service)
 	case s.StartPipeline:
 		return tx.ReleaseDeployment(ctx, waiting.ID)
-	case s.StartInstances:
+	case s.StartInstances, s.StartRemovals:
 		for _, i := range instances {
+			if i.Status != proton.DeleteInProgress {
+				continue
+			}
 			if err := tx.ReleaseDeployment(ctx, i.LastAttemptedDeploymentID); err != nil {
 				return err
 			}
@@ -170,6 +175,14 @@ func (p *Provisioner) carryOut(ctx context.Context, tx *store.Tx, s proton.Settl
 		return nil
 	case s.Status == "":
 		return nil
+	}
+	if s.Revert {
+		if err := p.revert(ctx, tx, service, instances, pipeline, waiting); err != nil {
+			return err
+		}
+	}
+	if s.EndUpdate && service.Status == proton.ServiceUpdateInProgress {
+		service.Spec = service.Update.Spec
 	}
 	if s.FailPipeline != "" {
 		if err := p.failWaiting(ctx, tx, *waiting, s.FailPipeline); err != nil {
@@ -193,5 +206,47 @@ func (p *Provisioner) failWaiting(ctx context.Context, tx *store.Tx, d proton.De
 		return err
 	}
 	pipeline.Deployable = pipeline.Finish(ended)
+	return tx.SavePipeline(ctx, *pipeline)
+}
+
+// revert undoes an update whose additions did not all succeed: what waited is
+// put back as it was, and every added instance is removed.
+func (p *Provisioner) revert(ctx context.Context, tx *store.Tx, service proton.Service, instances []proton.ServiceInstance, pipeline *proton.Pipeline, waiting *proton.Deployment) error {
+	before := map[string]proton.Deployable{}
+	for _, r := range service.Update.Removed {
+		before[r.Name] = r.Deployable
+	}
+	for _, i := range instances {
+		was, removed := before[i.Name]
+		switch {
+		case removed: // its removal never began
+			if err := tx.DeleteDeployment(ctx, i.LastAttemptedDeploymentID); err != nil {
+				return err
+			}
+			i.Deployable = was
+		case slices.Contains(service.Update.Added, i.Name):
+			next, d, err := proton.PlanDestroy(i.Scope, proton.TargetServiceInstance, i.Deployable, i.TemplateName, uuid.NewString, p.now())
+			if err != nil {
+				return err
+			}
+			d.ServiceName, d.InstanceName, d.EnvironmentName = i.ServiceName, i.Name, i.EnvironmentName
+			i.Deployable = next
+			if err := tx.InsertDeployments(ctx, d); err != nil {
+				return err
+			}
+		default:
+			continue
+		}
+		if err := tx.SaveServiceInstance(ctx, i); err != nil {
+			return err
+		}
+	}
+	if pipeline == nil || waiting == nil {
+		return nil
+	}
+	if err := tx.DeleteDeployment(ctx, waiting.ID); err != nil {
+		return err
+	}
+	pipeline.Deployable = *service.Update.Pipeline
 	return tx.SavePipeline(ctx, *pipeline)
 }

@@ -15,6 +15,7 @@ var services = newTable("services", 3, func(s *proton.Service) []column {
 		{"branch_name", &s.BranchName}, {"repository_connection_arn", &s.RepositoryConnectionARN},
 		{"repository_id", &s.RepositoryID}, {"spec", &s.Spec},
 		{"status", &s.Status}, {"status_message", &s.StatusMessage}, {"has_pipeline", (*flag)(&s.HasPipeline)},
+		{"update_json", document{&s.Update}},
 		{"created_at", (*instant)(&s.CreatedAt)}, {"last_modified_at", (*instant)(&s.LastModifiedAt)},
 		{"request_hash", &s.Creation.RequestHash}, {"modified", (*flag)(&s.Creation.Modified)},
 		{"revision", &s.Revision},

@@ -116,6 +116,7 @@ CREATE TABLE services (
     status                    TEXT   NOT NULL,
     status_message            TEXT   NOT NULL,
     has_pipeline              BIGINT NOT NULL,
+    update_json               TEXT   NOT NULL, -- an update of instances that is going on
     created_at                BIGINT NOT NULL,
     last_modified_at          BIGINT NOT NULL,
     request_hash              TEXT   NOT NULL,
