@@ -153,7 +153,7 @@ func (r *specRender) data(spec string) (bundle.Part, bundle.Data, error) {
 	r.warn(append(s.Warnings, warnings...))
 	environment := r.known.Environment.data()
 	environment.Inputs = inputs
-	return bundle.Infrastructure, bundle.Data{Environment: environment}, err
+	return bundle.Infrastructure, bundle.Data{Environment: environment, ResourceARN: r.arn("environment/" + environment.Name)}, err
 }
 
 func (r *specRender) serviceData(spec string) (bundle.Part, bundle.Data, error) {
@@ -181,7 +181,10 @@ func (r *specRender) serviceData(spec string) (bundle.Part, bundle.Data, error) 
 	if err != nil {
 		return 0, bundle.Data{}, err
 	}
-	data := bundle.Data{Service: service, Instance: &instance, Environment: instance.Environment}
+	data := bundle.Data{
+		Service: service, Instance: &instance, Environment: instance.Environment,
+		ResourceARN: r.arn("service/" + service.Name + "/service-instance/" + name),
+	}
 	if c, ok := r.known.Instance.Components["default"]; ok {
 		data.Component = &bundle.ComponentData{Name: c.Name, Outputs: outputs(c.Outputs)}
 	}
@@ -193,13 +196,21 @@ func (r *specRender) pipelineData(s *bundle.ServiceSpec, service *bundle.Service
 		return 0, bundle.Data{}, usagef("--pipeline: this service template has no pipeline")
 	}
 	inputs, _, err := r.bundle.PipelineInputs(s)
-	data := bundle.Data{Service: service, Pipeline: &bundle.PipelineData{Inputs: inputs}}
+	data := bundle.Data{
+		Service: service, Pipeline: &bundle.PipelineData{Inputs: inputs},
+		ResourceARN: r.arn("service/" + service.Name + "/pipeline"),
+	}
 	for _, i := range s.Instances {
 		instance, e := r.instance(s, i.Name)
 		err = errors.Join(err, e)
 		data.Instances = append(data.Instances, instance)
 	}
 	return bundle.PipelineInfrastructure, data, err
+}
+
+// arn is what the ARN of a deployed resource would be.
+func (r *specRender) arn(resource string) string {
+	return "arn:aws:proton:" + region + ":" + r.known.Environment.AccountID + ":" + resource
 }
 
 // chooseInstance is the instance that --instance names, or the only one.

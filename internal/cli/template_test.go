@@ -267,3 +267,20 @@ func TestRenderOfOneFile(t *testing.T) {
 		t.Errorf("parameters that are no object: %s", got.stderr)
 	}
 }
+
+// Terraform files come with a notice of the resource they belong to.
+func TestRenderOfTerraformNamesTheResource(t *testing.T) {
+	t.Parallel()
+	dir := bundleFiles(t, map[string]string{
+		"infrastructure/manifest.yaml":       "infrastructure:\n  templates:\n    - file: \"*\"\n      rendering_engine: hcl\n      template_language: terraform\n",
+		"infrastructure/cloudformation.yaml": "",
+		"infrastructure/main.tf":             "output \"name\" { value = var.environment.name }\n",
+	})
+	spec := write(t, filepath.Join(t.TempDir(), "spec.yaml"), "{proton: EnvironmentSpec}")
+	out := t.TempDir()
+	hadron(t, nil, "template", "render", dir, "--spec", spec, "--out", out).wantCode(t, 0)
+	text := read(t, filepath.Join(out, "main.tf"))
+	if !strings.Contains(text, "arn:aws:proton:us-east-1:000000000000:environment/example") || !strings.Contains(text, "value = var.environment.name") {
+		t.Errorf("main.tf: %s", text)
+	}
+}
