@@ -60,7 +60,6 @@ var partDirs = [...]string{"infrastructure", "instance_infrastructure", "pipelin
 // String is the name of the part's directory.
 func (p Part) String() string { return partDirs[p] }
 
-
 // Problem is one thing wrong, or odd, at one place of a bundle or spec. Path
 // is a file's path below the bundle's root, or a path inside a spec. Line and
 // Column are 1-based, 0 when unknown.
