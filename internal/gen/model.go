@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -128,10 +129,11 @@ type model struct {
 	Services    []*service
 	Shapes      ordered[shape] // of all services, sorted by name
 	Implemented map[string]bool
+	Differences string // what the compatibility page says besides its table
 }
 
-// loadModel reads the service models named, and beside them overrides.json and
-// implemented.txt.
+// loadModel reads the service models named, and beside them overrides.json,
+// implemented.txt and, if it is there, differences.md.
 func loadModel(fsys fs.FS, dir string, services ...string) (*model, error) {
 	m := &model{Implemented: make(map[string]bool)}
 	for _, name := range services {
@@ -160,6 +162,11 @@ func loadModel(fsys fs.FS, dir string, services ...string) (*model, error) {
 	for name := range strings.FieldsSeq(string(implemented)) {
 		m.Implemented[name] = true
 	}
+	differences, err := fs.ReadFile(fsys, path.Join(dir, "differences.md"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	m.Differences = string(differences)
 	return m, m.check()
 }
 
