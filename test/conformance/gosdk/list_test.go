@@ -140,10 +140,11 @@ func (c *client) listings() map[string]listCase {
 		"service instances": {c.serviceInstances(&proton.ListServiceInstancesInput{}), []string{
 			"s-Alpha/one", "s-Alpha/two", "s-bravo/one", "s-bravo/two", "s-charlie/one", "s-charlie/two", "s-delta/one", "s-delta/two",
 		}},
-		"service instances by environment, descending": {c.serviceInstances(&proton.ListServiceInstancesInput{
-			SortBy: aws.String("environmentName"), SortOrder: aws.String("DESCENDING"),
-		}), []string{
-			"s-delta/one", "s-delta/two", "s-charlie/one", "s-charlie/two", "s-bravo/one", "s-bravo/two", "s-Alpha/one", "s-Alpha/two",
+		"service instances, descending": {c.serviceInstances(&proton.ListServiceInstancesInput{SortOrder: aws.String("DESCENDING")}), []string{
+			"s-delta/two", "s-delta/one", "s-charlie/two", "s-charlie/one", "s-bravo/two", "s-bravo/one", "s-Alpha/two", "s-Alpha/one",
+		}},
+		"service instances by environment": {c.serviceInstances(&proton.ListServiceInstancesInput{SortBy: aws.String("environmentName")}), []string{
+			"s-Alpha/one", "s-Alpha/two", "s-bravo/one", "s-bravo/two", "s-charlie/one", "s-charlie/two", "s-delta/one", "s-delta/two",
 		}},
 		"service instances of two environments": {c.serviceInstances(&proton.ListServiceInstancesInput{
 			Filters: []*proton.ListServiceInstancesFilter{

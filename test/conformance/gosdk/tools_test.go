@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,10 @@ var standIns = map[string]func(args []string) error{
 	"hadron-notify": notify,
 	"aws":           awsCommand,
 	"jq":            jq,
+	"npm":           npm,
+	"make-outputs":  makeOutputs,
+	"record":        func(args []string) error { return record(strings.Join(args, " ")) },
+	"terraform":     func(args []string) error { return record("terraform " + strings.Join(args, " ")) },
 }
 
 // notify reports outputs with the SDK alone, as any program in a job can: with
@@ -86,6 +91,9 @@ func awsCommand(args []string) error {
 			return fmt.Errorf("aws: unknown option %s", args[n])
 		}
 	}
+	if dry, err := beside("dry"); dry != nil || err != nil { // outside of a deployment
+		return errors.Join(err, dry.Close())
+	}
 	return send(in, os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), endpoint)
 }
 
@@ -109,24 +117,35 @@ func jq(args []string) error {
 	return nil
 }
 
-// record appends a line to the file "calls" beside the stand-ins, with where
-// and for what it was called; without such a file nobody wants to know.
+// record appends a line to the file "calls" beside the stand-ins, with what it
+// was called for and the inputs it found; without such a file nobody wants to know.
 func record(line string) error {
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		file, err := os.OpenFile(filepath.Join(dir, "calls"), os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil {
-			continue
-		}
-		cwd, _ := os.Getwd()
-		text, err := json.Marshal(call{Run: os.Getenv("RESOURCE_ARN"), Line: line, Folder: filepath.Base(cwd)})
-		if err != nil {
-			return err
-		}
-		_, err = file.Write(append(text, '\n'))
-		return errors.Join(err, file.Close())
+	file, err := beside("calls")
+	if file == nil {
+		return err
 	}
-	return nil
+	one := call{Run: os.Getenv("RESOURCE_ARN"), Line: line}
+	if text, err := os.ReadFile("proton-inputs.json"); err == nil {
+		one.Inputs = string(text)
+	}
+	text, err := json.Marshal(one)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
 }
 
 // call is one call of a stand-in.
-type call struct{ Run, Line, Folder string }
+type call struct{ Run, Line, Inputs string }
+
+// beside opens a file for appending in the first folder of PATH that has it.
+func beside(name string) (*os.File, error) {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND, 0)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return file, err
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,77 @@
+# Targets for people. CI runs .ci/run, which is "make test".
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/hadronhq/hadron/internal/app.Version=$(VERSION)
+
+# What holds state and works concurrently is tested with the race detector,
+# which needs a C compiler; without one it is tested like the rest.
+RACE_PACKAGES := /internal/(store|jobs|provision|engine)(/|$$)
+RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/hadron
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/hadron ./cmd/hadron
+
+.PHONY: quickstart
+quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it is done
+	bin/hadron quickstart $(ARGS)
+
+.PHONY: test
+test: check test-core test-sdk test-clients ## All that CI runs (Python clients that cannot be installed are skipped)
+
+.PHONY: test-core
+test-core: ## Tests of the product alone; needs only Go
+	$(GO) test $$($(GO) list ./... | grep -v -e /test/conformance | grep -v -E '$(RACE_PACKAGES)')
+	$(GO) test $(RACE) $$($(GO) list ./... | grep -E '$(RACE_PACKAGES)')
+
+.PHONY: test-sdk
+test-sdk: ## The built program against the AWS SDK for Go
+	cd test/conformance/gosdk && $(GO) test -count=1 ./...
+
+.PHONY: test-clients
+test-clients: ## The built program against boto3 and the AWS CLI, which it installs in .tools
+	$(GO) test -count=1 -v ./test/conformance/...
+
+.PHONY: check
+check: ## Formatting, go vet, and whether generated files are up to date
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	cd test/conformance/gosdk && $(GO) vet ./...
+	$(GO) test -run TestGeneratedFilesAreUpToDate ./internal/gen
+
+.PHONY: generate
+generate: ## Write the API contract and the compatibility table anew
+	$(GO) run ./internal/gen
+
+.PHONY: tools
+tools: ## Install the Python clients that tests drive into .tools
+	./scripts/setup-python-clients.sh
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME (10s)
+	@for package in $$($(GO) list ./internal/...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; hadron-data stays
+	rm -rf bin .tools

@@ -1,0 +1,136 @@
+// Package conformance drives the built hadron program with the stock clients
+// that are no Go libraries: boto3 and the AWS CLI. The AWS SDK for Go has a
+// module of its own in folder gosdk.
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// clients is the folder of the Python interpreter that has boto3 and of the
+// AWS CLI. Without them a test is skipped, except where everything must run.
+func clients(t *testing.T) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "setup-python-clients.sh"))
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		why := fmt.Sprintf("boto3 and the AWS CLI cannot be set up: %v\n%s", err, stderr.String())
+		if os.Getenv("CI") == "true" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	return strings.TrimSpace(stdout.String())
+}
+
+// serve builds hadron and starts it, with the clients in the PATH of its
+// commands, and answers the variables that point clients at it.
+func serve(t *testing.T, bin string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "hadron")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/hadron")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build hadron: %v\n%s", err, out)
+	}
+	const id, secret = "AKIACONFORMANCE00002", "conformance/secret+of/the/root/key0000002"
+	address := freeAddress()
+	var log bytes.Buffer
+	server := exec.Command(binary, "serve", "--listen", address, "--data", filepath.Join(dir, "data"))
+	server.Env = []string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "HADRON_ACCOUNT_ID=123456789012",
+		"HADRON_ROOT_ACCESS_KEY_ID=" + id, "HADRON_ROOT_SECRET_ACCESS_KEY=" + secret,
+	}
+	server.Stdout, server.Stderr = &log, &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		if err := server.Wait(); err != nil {
+			t.Errorf("hadron serve: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("what the server wrote:\n%s", log.String())
+		}
+	})
+	url := "http://" + address
+	ready := func() bool {
+		res, err := http.Get(url + "/readyz")
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	}
+	for n := 0; !ready(); n++ {
+		if n == 500 {
+			t.Fatal("hadron serve was not ready in time")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return []string{
+		"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "LANG=C.UTF-8", "TMPDIR=" + dir,
+	}
+}
+
+// freeAddress picks a port below those that systems give to outgoing
+// connections, so that none takes it between now and the start.
+func freeAddress() string {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+}
+
+func TestBoto3(t *testing.T) {
+	t.Parallel()
+	bin := clients(t)
+	run(t, serve(t, bin), filepath.Join(bin, "python3"), "-B", "-m", "unittest", "discover", "--verbose", "--start-directory", "boto3")
+}
+
+func TestAWSCLI(t *testing.T) {
+	t.Parallel()
+	bin := clients(t)
+	env := serve(t, bin)
+	scripts, err := filepath.Glob("awscli/*.sh")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for n, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".sh"), func(t *testing.T) {
+			t.Parallel()
+			region := fmt.Sprintf("eu-cli-%d", n+1) // what scripts make does not meet
+			run(t, append(env, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region), "bash", script)
+		})
+	}
+}
+
+func run(t *testing.T, env []string, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Env = env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+}
