@@ -21,7 +21,7 @@ refused() {
 gone() {
   local n out
   for n in $(seq 100); do
-    out=$("$@" 2>&1) || case $out in *"(ResourceNotFoundException)"*) return ;; esac
+    out=$("$@" 2>&1) || case $out in *"(ResourceNotFoundException)"*) return 0 ;; esac
     sleep 0.2
   done
   echo "still there: $out"
