@@ -32,6 +32,8 @@ var mayImport = map[string]string{
 	"library":              "",
 	"internal/gen":         "awsjson",
 
+	"bench/templates": "bundle jinja schema",
+
 	"internal/engine/command": "engine",
 
 	"internal/app": "*",

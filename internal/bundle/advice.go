@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -255,7 +254,7 @@ func (b *Bundle) OutputNames() ([]string, bool) {
 		}
 		return out, true
 	}
-	r, err := b.Render(context.Background(), Infrastructure, b.exampleData(Infrastructure))
+	r, err := b.renderExample(Infrastructure)
 	if err != nil {
 		return nil, false
 	}

@@ -105,7 +105,7 @@ func (c *cloudFormation) walk(n *schema.Node, path string) {
 // exampleProblems checks what a part's template renders to with example
 // values. One that stops at them is not judged: they are only examples.
 func (b *Bundle) exampleProblems(part Part) []Problem {
-	r, err := b.Render(context.Background(), part, b.exampleData(part))
+	r, err := b.renderExample(part)
 	if err != nil {
 		return nil
 	}
@@ -122,6 +122,16 @@ func (b *Bundle) exampleProblems(part Part) []Problem {
 		}
 	}
 	return out
+}
+
+// exampleSteps bounds rendering whose result only serves for advice; it is many
+// times what real templates take.
+const exampleSteps = 200_000
+
+func (b *Bundle) renderExample(part Part) (*Rendered, error) {
+	hasty := *b
+	hasty.limits.RenderSteps = min(b.limits.RenderSteps, exampleSteps)
+	return hasty.Render(context.Background(), part, b.exampleData(part))
 }
 
 // exampleData fills a part's namespace with example values: the inputs a spec

@@ -10,7 +10,7 @@ import (
 
 // corpus returns the folder of real bundles, which lies beside the project
 // where it is built by its makers.
-func corpus(t *testing.T, name string) string {
+func corpus(t testing.TB, name string) string {
 	t.Helper()
 	dir := filepath.Join("..", "..", "..", "shared", "corpus", name)
 	if _, err := os.Stat(dir); err != nil {
@@ -20,7 +20,7 @@ func corpus(t *testing.T, name string) string {
 }
 
 // bundlesBelow finds the bundles (folders with a schema) below a folder.
-func bundlesBelow(t *testing.T, dir string) []string {
+func bundlesBelow(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -35,7 +35,7 @@ func bundlesBelow(t *testing.T, dir string) []string {
 	return out
 }
 
-func filesOf(t *testing.T, dir, prefix string) []entry {
+func filesOf(t testing.TB, dir, prefix string) []entry {
 	t.Helper()
 	var out []entry
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -127,14 +127,5 @@ func TestRealSpecsFitTheirSchemas(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func BenchmarkRegister(b *testing.B) {
-	archive := tarGz(b, minimal()...)
-	for b.Loop() {
-		if _, _, err := Register(archive, Want{}, DefaultLimits()); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

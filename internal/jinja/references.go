@@ -21,6 +21,10 @@ type Reference struct {
 // anyItem stands in a path for the items of a list.
 const anyItem = "*"
 
+// maxReference bounds the length of a path: set x = x.y, over and over, makes
+// it long. What is read below is as if it were passed on whole.
+const maxReference = 16
+
 // References lists what the template reads of its variables, in the order of
 // the source. Names that the template sets itself are followed where they
 // stand for a path (for s in service_instances), and else left out.
@@ -229,6 +233,9 @@ func (c *collector) deeper(base expr, name string) ([]string, bool) {
 	path, ok := c.path(base)
 	if !ok || len(path) == 0 {
 		return nil, ok
+	}
+	if len(path) == maxReference {
+		return path, true
 	}
 	return append(slices.Clip(path), name), true
 }

@@ -8,6 +8,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestReferencesStayShort(t *testing.T) {
+	t.Parallel()
+	tmpl, err := Parse("t", "{% set a = v %}"+strings.Repeat("{% set a = a.x %}{{ a }}", 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := tmpl.References()
+	if len(got) != 1000 || len(got[999].Path) != maxReference || got[999].Path[0] != "v" {
+		t.Errorf("%d references, the last %v", len(got), got[len(got)-1])
+	}
+}
+
 func TestReferencesAreThePathsATemplateReads(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
