@@ -80,6 +80,7 @@ var usage = map[string]string{
 	"quota-environments":          "environments an account may have in a Region",
 	"quota-services":              "services an account may have in a Region",
 	"quota-instances-per-service": "instances a service may have",
+	"quota-account-connections":   "account connections an environment account may have",
 }
 
 // AddFlags adds a flag for each of the named settings, or for all without names.

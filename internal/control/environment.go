@@ -100,6 +100,9 @@ func (p *Plane) checkEnvironment(ctx context.Context, e *proton.Environment, in 
 			return err
 		}
 		e.CustomerManaged = t.CustomerManaged
+		if err := p.useConnection(ctx, tx, e); err != nil {
+			return err
+		}
 		v, err = deployableVersion(ctx, tx, t, *in.TemplateMajorVersion, in.TemplateMinorVersion)
 		return err
 	})
@@ -143,8 +146,6 @@ func checkIdentity(e proton.Environment) error {
 	switch {
 	case given > 1:
 		return proton.Errorf(proton.Invalid, "Specify at most one of protonServiceRoleArn, environmentAccountConnectionId or provisioningRepository.")
-	case e.AccountConnectionID != "":
-		return proton.Errorf(proton.NotFound, "The requested environment account connection does not exist: arn:aws:proton:%s:%s:environment-account-connection/%s", e.Region, e.Account, e.AccountConnectionID)
 	case e.ProvisioningRepository != nil:
 		return proton.Errorf(proton.NotFound, "The requested repository does not exist: %s", e.RepositoryARN(e.ProvisioningRepository.Provider, e.ProvisioningRepository.Name))
 	}
@@ -162,6 +163,9 @@ func (p *Plane) checkMethod(method string, version proton.ARN) error {
 // insertEnvironment writes a checked environment with its first deployment.
 func (p *Plane) insertEnvironment(ctx context.Context, tx *store.Tx, e *proton.Environment, spec string, v proton.TemplateVersion, outputs []proton.Output, tags []api.Tag) error {
 	if err := recheckVersion(ctx, tx, v); err != nil {
+		return err
+	}
+	if err := p.useConnection(ctx, tx, e); err != nil {
 		return err
 	}
 	n, err := tx.CountEnvironments(ctx, e.Scope)
@@ -306,6 +310,9 @@ func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e prot
 		arns = append(arns, i.ARN())
 	}
 	if err := proton.RefuseEnvironmentDelete(e, arns, nil); err != nil {
+		return e, err
+	}
+	if err := p.useConnection(ctx, tx, &e); err != nil {
 		return e, err
 	}
 	next, d, err := proton.PlanDestroy(e.Scope, proton.TargetEnvironment, e.Deployable, e.TemplateName, p.newID, p.now())

@@ -76,7 +76,10 @@ func (p *Plane) ListTagsForResource(ctx context.Context, in *api.ListTagsForReso
 		if err != nil {
 			return err
 		}
-		tags := append(l.ManagedTags(), customer...)
+		tags := customer
+		if r.Type != proton.ResourceAccountConnection { // these alone have no managed tags
+			tags = append(l.ManagedTags(), customer...)
+		}
 		tags = tags[min(shown, len(tags)):]
 		size := pageSize(in.MaxResults)
 		tags, out.NextToken, err = page(p, s, "ListTagsForResource", r.ARN(), tags, size, func(proton.Tag) any { return shown + size })
@@ -133,6 +136,11 @@ func lineage(ctx context.Context, tx *store.Tx, r proton.Resource) (proton.Linea
 		i, err = tx.ServiceInstance(ctx, r.Scope, r.Name, r.Child)
 		l.TemplateKind, l.Template, l.Environment = proton.ServiceTemplate, i.TemplateName, i.EnvironmentName
 		l.Service, l.Instance = r.Name, r.Child
+	case proton.ResourceAccountConnection:
+		var ok bool
+		if _, ok, err = tx.AccountConnection(ctx, r.Name); err == nil && !ok {
+			err = proton.Errorf(proton.NotFound, "")
+		}
 	default:
 		err = proton.Errorf(proton.NotFound, "")
 	}

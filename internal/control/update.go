@@ -68,6 +68,9 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 			return proton.Errorf(proton.Conflict, "Environment %s is being deleted.", e.ARN())
 		}
 		changeEnvironment(&e, in)
+		if err := p.useConnection(ctx, tx, &e); err != nil {
+			return err
+		}
 		if r.Type != proton.UpdateNone {
 			if e, err = p.redeployEnvironment(ctx, tx, e, u); err != nil {
 				return err
@@ -94,6 +97,8 @@ func checkEnvironmentUpdate(e proton.Environment, in *api.UpdateEnvironmentInput
 	switch {
 	case in.EnvironmentAccountConnectionId != nil && e.AccountConnectionID == "":
 		return proton.Errorf(proton.Invalid, "environmentAccountConnectionId can't be specified: environment %s was created without a connection.", e.Name)
+	case in.ProtonServiceRoleArn != nil && e.AccountConnectionID != "":
+		return proton.Errorf(proton.Invalid, "protonServiceRoleArn can't be specified: environment %s is provisioned through an environment account connection.", e.Name)
 	case repository != nil && e.ProvisioningRepository == nil:
 		return proton.Errorf(proton.Invalid, "provisioningRepository can't be specified: environment %s was created without one.", e.Name)
 	case repository != nil && *repository != *e.ProvisioningRepository:

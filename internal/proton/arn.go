@@ -35,6 +35,10 @@ func (s Scope) ServiceInstanceARN(service, name string) ARN {
 // PipelineARN is the short form that the files rendered by Proton carry.
 func (s Scope) PipelineARN(service string) ARN { return s.arn("service/" + service + "/pipeline") }
 
+func (s Scope) AccountConnectionARN(id string) ARN {
+	return s.arn("environment-account-connection/" + id)
+}
+
 func (s Scope) RepositoryARN(provider, name string) ARN {
 	return s.arn("repository/" + strings.ToLower(provider) + ":" + name)
 }

@@ -12,6 +12,10 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
+// errNoConnection ends a deployment whose account connection was deleted: it
+// fails, and can be tried again once a new one is accepted.
+var errNoConnection = errors.New("the environment account connection was deleted: a new one must be accepted first")
+
 var errNoEngine = errors.New("this server has no engine for it")
 
 // run renders what a deployment's driver is to carry out, and names the driver.
@@ -80,11 +84,25 @@ func (p *Provisioner) role(ctx context.Context, d proton.Deployment, method stri
 			return err
 		}
 		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
-		role = e.ServiceRoleARN
-		if method == string(engine.Command) {
-			role = e.CodebuildRoleARN
+		if err != nil {
+			return err
 		}
-		return err
+		service, commands := e.ServiceRoleARN, e.CodebuildRoleARN
+		if e.AccountConnectionID != "" {
+			c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("environment %s: %w", e.Name, errNoConnection)
+			}
+			service, commands = c.RoleARN, c.CodebuildRoleARN
+		}
+		role = service
+		if method == string(engine.Command) {
+			role = commands
+		}
+		return nil
 	})
 	return role, err
 }

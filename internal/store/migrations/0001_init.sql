@@ -102,6 +102,23 @@ CREATE TABLE environments (
 );
 CREATE INDEX environments_template ON environments (account, region, template_name, major, name);
 
+CREATE TABLE account_connections (
+    id                  TEXT   NOT NULL PRIMARY KEY,
+    region              TEXT   NOT NULL,
+    management_account  TEXT   NOT NULL,
+    environment_account TEXT   NOT NULL,
+    environment_name    TEXT   NOT NULL,
+    role_arn            TEXT   NOT NULL,
+    component_role_arn  TEXT   NOT NULL,
+    codebuild_role_arn  TEXT   NOT NULL,
+    status              TEXT   NOT NULL,
+    requested_at        BIGINT NOT NULL,
+    last_modified_at    BIGINT NOT NULL,
+    revision            BIGINT NOT NULL
+);
+CREATE INDEX account_connections_management ON account_connections (region, management_account, requested_at, id);
+CREATE INDEX account_connections_environment ON account_connections (region, environment_account, requested_at, id);
+
 CREATE TABLE services (
     account                   TEXT   NOT NULL,
     region                    TEXT   NOT NULL,
