@@ -8,9 +8,9 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/hadronhq/hadron/internal/app.Version=$(VERSION)
 
-# What holds state and works concurrently is tested with the race detector,
-# which needs a C compiler; without one it is tested like the rest.
-RACE_PACKAGES := /internal/(store|jobs|provision|engine)(/|$$)
+# What is concurrent and quick is always tested with the race detector, which
+# needs a C compiler; without one it is tested like the rest.
+RACE_PACKAGES := /internal/(api|auth|awsjson|bucketstore|control|engine|provision)(/|$$)
 RACE := $(shell command -v "$$($(GO) env CC)" >/dev/null && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
 .PHONY: help
@@ -32,6 +32,10 @@ test: check test-core test-sdk test-clients ## All that CI runs (Python clients 
 test-core: ## Tests of the product alone; needs only Go
 	$(GO) test $$($(GO) list ./... | grep -v -e /test/conformance | grep -v -E '$(RACE_PACKAGES)')
 	$(GO) test $(RACE) $$($(GO) list ./... | grep -E '$(RACE_PACKAGES)')
+
+.PHONY: test-race
+test-race: ## The product's tests, all with the race detector (slow)
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /test/conformance)
 
 .PHONY: test-sdk
 test-sdk: ## The built program against the AWS SDK for Go

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,21 +21,30 @@ import (
 
 const root = "../.."
 
-// clients is the folder of the Python interpreter that has boto3 and of the
-// AWS CLI. Without them a test is skipped, except where everything must run.
-func clients(t *testing.T) string {
-	t.Helper()
+// setUp installs the clients once and answers the folder of the Python
+// interpreter that has boto3 and of the AWS CLI.
+var setUp = sync.OnceValues(func() (string, error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "setup-python-clients.sh"))
+	cmd := exec.Command(filepath.Join(root, "scripts", "setup-python-clients.sh"))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		why := fmt.Sprintf("boto3 and the AWS CLI cannot be set up: %v\n%s", err, stderr.String())
-		if os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
+		return "", fmt.Errorf("boto3 and the AWS CLI cannot be set up: %w\n%s", err, stderr.String())
 	}
-	return strings.TrimSpace(stdout.String())
+	return strings.TrimSpace(stdout.String()), nil
+})
+
+// clients is where they are. Without them a test is skipped, except in CI,
+// where everything must run.
+func clients(t *testing.T) string {
+	t.Helper()
+	bin, err := setUp()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	return bin
 }
 
 // serve builds hadron and starts it, with the clients in the PATH of its

@@ -4,6 +4,10 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+case $(aws --version 2>&1) in # those before mid-2023 do not read AWS_ENDPOINT_URL
+  aws-cli/1.2[0-7].* | aws-cli/1.1* | aws-cli/2.[0-9].* | aws-cli/2.1[0-2].*)
+    aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; } ;;
+esac
 set -x
 
 # equal WANT GOT

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import os
 import tarfile
 import time
 import unittest
@@ -12,6 +13,8 @@ import unittest
 import boto3
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
+# Versions before mid-2023 do not read AWS_ENDPOINT_URL themselves.
+OLD = {"endpoint_url": os.environ["AWS_ENDPOINT_URL"]} if tuple(map(int, boto3.__version__.split(".")[:2])) < (1, 28) else {}
 REGIONS = itertools.count(1)
 FAST = {"Delay": 0.1, "MaxAttempts": 600}
 CONNECTION = "arn:aws:codestar-connections:eu-west-1:111122223333:connection/0f0e0d0c-1111-2222-3333-444455556666"
@@ -71,8 +74,8 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.region = f"eu-boto-{next(REGIONS)}"
-        self.proton = boto3.client("proton", region_name=self.region)
-        self.s3 = boto3.client("s3", region_name=self.region)
+        self.proton = boto3.client("proton", region_name=self.region, **OLD)
+        self.s3 = boto3.client("s3", region_name=self.region, **OLD)
 
     def arn(self, resource):
         return f"arn:aws:proton:{self.region}:123456789012:{resource}"
@@ -222,11 +225,11 @@ class Refusals(Case):
             p.create_service(name="x")
 
     def test_signature(self):
-        wrong = boto3.client("proton", region_name=self.region, aws_secret_access_key="wrong", aws_access_key_id="AKIACONFORMANCE00002")
+        wrong = boto3.client("proton", region_name=self.region, aws_secret_access_key="wrong", aws_access_key_id="AKIACONFORMANCE00002", **OLD)
         with self.assertRaises(ClientError) as caught:
             wrong.list_services()
         self.assertEqual(caught.exception.response["Error"]["Code"], "InvalidSignatureException")
-        nobody = boto3.client("proton", region_name=self.region, aws_secret_access_key="x", aws_access_key_id="AKIANOBODY0000000001")
+        nobody = boto3.client("proton", region_name=self.region, aws_secret_access_key="x", aws_access_key_id="AKIANOBODY0000000001", **OLD)
         with self.assertRaises(ClientError) as caught:
             nobody.list_services()
         self.assertEqual(caught.exception.response["Error"]["Code"], "UnrecognizedClientException")
