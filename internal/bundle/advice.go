@@ -14,6 +14,8 @@ type read struct {
 	path  []string
 	or    []string
 	place Problem // without message
+	// followed is true if what is below path has reads of its own.
+	followed bool
 }
 
 // anyItem stands in the path of a read for the items of a list.
@@ -64,14 +66,15 @@ var names = [len(partDirs)][]string{
 var allNames = []string{kindEnvironment, "service", kindInstance, "service_instances", kindPipeline, kindComponent}
 
 // below returns the name that a path has right behind root; whole is true if
-// the path ends at or above there, so that everything below may be read.
+// the path ends at or above there, so that everything below may be read. It is
+// false for a read that leads elsewhere.
 func (r read) below(root []string) (name string, whole, ok bool) {
 	n := min(len(root), len(r.path))
 	if !slices.Equal(r.path[:n], root[:n]) {
 		return "", false, false
 	}
 	if len(r.path) <= len(root) || r.path[len(root)] == anyItem {
-		return "", true, true
+		return "", true, !r.followed
 	}
 	return r.path[len(root)], false, true
 }

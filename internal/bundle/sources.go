@@ -71,7 +71,7 @@ func hclReads(name string, content []byte) []read {
 			return nil
 		}
 		if path := traversalPath(e.Traversal[1:]); len(path) > 0 {
-			out = append(out, read{path, nil, Problem{Path: name, Line: e.SrcRange.Start.Line, Column: e.SrcRange.Start.Column}})
+			out = append(out, read{path, nil, Problem{Path: name, Line: e.SrcRange.Start.Line, Column: e.SrcRange.Start.Column}, false})
 		}
 		return nil
 	})

@@ -149,7 +149,7 @@ func templateReads(name, source string) []read {
 func readsOf(name string, references []jinja.Reference) []read {
 	out := make([]read, 0, len(references))
 	for _, r := range references {
-		out = append(out, read{r.Path, r.Or, Problem{Path: name, Line: r.Line, Column: r.Column}})
+		out = append(out, read{r.Path, r.Or, Problem{Path: name, Line: r.Line, Column: r.Column}, r.Followed})
 	}
 	return out
 }

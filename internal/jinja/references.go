@@ -14,7 +14,10 @@ type Reference struct {
 	Path []string
 	// Or are other names that the last one of Path may be, where hyphens make
 	// a text ambiguous.
-	Or           []string
+	Or []string
+	// Followed is true where a name of the template's own now stands for the
+	// path: what is read below it has references of its own.
+	Followed     bool
 	Line, Column int // from 1
 }
 
@@ -26,8 +29,8 @@ const anyItem = "*"
 const maxReference = 16
 
 // References lists what the template reads of its variables, in the order of
-// the source. Names that the template sets itself are followed where they
-// stand for a path (for s in service_instances), and else left out.
+// the source. Names that the template sets itself are left out, but followed
+// where they stand for a path (for s in service_instances).
 func (t *Template) References() []Reference {
 	c := &collector{prog: t.prog, known: &bindings{}}
 	c.body(t.body)
@@ -188,11 +191,12 @@ func (c *collector) macro(m *macroDef) {
 }
 
 // source is the path of what a target is set to, if the target is one name and
-// only looking up leads there: reading it is noted where the name is used. Of
-// anything else, what it reads is noted now.
+// only looking up leads there.
 func (c *collector) source(target, x expr) []string {
 	if _, single := target.(*nameExpr); single {
 		if path, ok := c.path(x); ok && len(path) > 0 {
+			c.note(x, path, nil)
+			c.found[len(c.found)-1].Followed = true
 			return path
 		}
 	}
