@@ -34,7 +34,10 @@ var mayImport = map[string]string{
 
 	"bench/templates": "bundle jinja schema",
 
-	"internal/engine/command": "engine",
+	"internal/engine/command":        "engine",
+	"internal/engine/cloudformation": "engine",
+	"internal/engine/opentofu":       "engine",
+	"internal/tofustate":             "auth store",
 
 	"internal/app": "*",
 	"cmd/hadron":   "app cli engine/command",
