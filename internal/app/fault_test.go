@@ -238,7 +238,8 @@ func snapshot(t *testing.T, f *fixture) string {
 func TestSecretsOfTheDataFolderAreTheOwnersAlone(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	for _, file := range []string{f.server.Root.File, strings.Replace(f.server.Root.File, "credentials", "master.key", 1)} {
+	for _, name := range []string{"credentials", "master.key", "hadron.db", "hadron.db-wal"} {
+		file := strings.Replace(f.server.Root.File, "credentials", name, 1)
 		info, err := os.Stat(file)
 		if err != nil {
 			t.Fatal(err)

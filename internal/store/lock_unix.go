@@ -17,7 +17,7 @@ func lockFile(path string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s is held by another process: a SQLite database serves one Hadron at a time; stop the other one, give this one its own --data, or use PostgreSQL for several nodes", path)
+		return nil, fmt.Errorf("%s is held by another process: a SQLite database serves one Hadron at a time; stop the other one, or give this one its own --data", path)
 	}
 	return f, nil
 }

@@ -58,7 +58,7 @@ func TestSecondOpenOfAFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hadron.db")
 	s := openAt(t, path)
 	_, err := Open(t.Context(), "sqlite:"+path, slog.New(slog.DiscardHandler))
-	for _, part := range []string{path, "held by another process", "--data", "PostgreSQL"} {
+	for _, part := range []string{path, "held by another process", "--data"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("got %v; it should say %q", err, part)
 		}

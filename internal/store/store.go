@@ -60,6 +60,9 @@ func Open(ctx context.Context, database string, log *slog.Logger) (*Store, error
 }
 
 func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
+	if err := ownersAlone(path); err != nil {
+		return err
+	}
 	var err error
 	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
 	if s.writer, err = openPool(file.String()+sqlitePragmas+"&_txlock=immediate", 1); err != nil {
@@ -76,6 +79,16 @@ func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
 	}
 	s.queue, err = jobs.NewQueue(s.writer)
 	return err
+}
+
+// ownersAlone makes the database file, which its companions take their mode
+// from, so that only its owner can read it.
+func ownersAlone(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 func openPool(dsn string, connections int) (*sql.DB, error) {
