@@ -122,8 +122,14 @@ func adviceFor(b *Bundle, schemaFile string) []Problem {
 			a.warnings = append(a.warnings, b.exampleProblems(Part(i))...)
 		}
 	}
+	if more := len(a.warnings) - maxAdvice; more > 0 {
+		return append(a.warnings[:maxAdvice], Problem{Message: fmt.Sprintf("and %d more warnings about templates", more)})
+	}
 	return a.warnings
 }
+
+// maxAdvice bounds how many warnings are kept with a template version.
+const maxAdvice = 100
 
 func (a *adviser) warn(p Problem) {
 	key := Problem{Path: p.Path, Message: p.Message}

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,19 @@ func TestOutputNamesAreThoseOfEachMethod(t *testing.T) {
 	}
 }
 
+func TestAdviceEnds(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&text, "{{ environment.inputs.i%d }}\n", i)
+	}
+	_, warnings, err := Register(tarGz(t, minimal()[0], entry{name: "infrastructure/manifest.yaml", content: jinjaManifest},
+		entry{name: "infrastructure/c.yaml", content: text.String()}), Want{}, DefaultLimits())
+	if err != nil || len(warnings) != 101 || warnings[100].String() != "and 151 more warnings about templates" {
+		t.Errorf("%v, %d warnings, the last %v", err, len(warnings), warnings[len(warnings)-1])
+	}
+}
+
 func TestStrictRefusesInputsTheSchemaDoesNotDefine(t *testing.T) {
 	t.Parallel()
 	b, _, err := Register(tarGz(t, minimal()...), Want{}, DefaultLimits())
@@ -179,4 +193,27 @@ func TestLimitsOfRegistrationAndRendering(t *testing.T) {
 	if _, ok := errors.AsType[*RenderError](err); !ok {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Whatever a template says, advice on it neither panics nor takes long.
+func FuzzAdvice(f *testing.F) {
+	f.Add("{% for s in environment.inputs %}{{ s.a.my-name }}{% endfor %}\nResources: {A: {Type: !Ref x, B: }}", false)
+	f.Add("locals {\n a = var.environment.inputs[\"a\"]\n b = var.environment[0].x\n}\noutput \"o\" {}", true)
+	f.Add("{\n\t\"Resources\": null}", false)
+	f.Fuzz(func(t *testing.T, text string, hcl bool) {
+		manifest, name := jinjaManifest, "infrastructure/c.yaml"
+		if hcl {
+			manifest, name = hclManifest, "infrastructure/component.tf"
+		}
+		b, warnings, err := Register(tarGz(t, minimal()[0], entry{name: "infrastructure/manifest.yaml", content: manifest}, entry{name: name, content: text}), Want{}, DefaultLimits())
+		if err != nil {
+			return
+		}
+		for _, w := range warnings {
+			if w.Path == "" || w.Message == "" {
+				t.Fatalf("warning %+v", w)
+			}
+		}
+		b.OutputNames()
+	})
 }

@@ -81,15 +81,18 @@ func (c *collector) sorted() []Reference {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return c.at[a] - c.at[b] })
 	out := make([]Reference, 0, len(order))
-	line, start, pos := 1, 0, 0
+	line, column, pos := 1, 1, 0
 	for _, i := range order {
 		for ; pos < c.at[i]; pos++ {
-			if c.prog.source[pos] == '\n' {
-				line, start = line+1, pos+1
+			switch b := c.prog.source[pos]; {
+			case b == '\n':
+				line, column = line+1, 1
+			case utf8.RuneStart(b):
+				column++
 			}
 		}
 		r := c.found[i]
-		r.Line, r.Column = line, 1+utf8.RuneCountInString(c.prog.source[start:pos])
+		r.Line, r.Column = line, column
 		out = append(out, r)
 	}
 	return out

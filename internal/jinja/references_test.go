@@ -5,9 +5,24 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func TestReferencesOfALongLineTakeNoLongTime(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	tmpl, err := Parse("t", strings.Repeat("{{ é.y }}", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	got := tmpl.References()
+	if took := time.Since(start); len(got) != n || got[n-1].Column != 9*(n-1)+4 || took > 2*time.Second {
+		t.Errorf("%d references in %v, the last %+v", len(got), took, got[len(got)-1])
+	}
+}
 
 func TestReferencesStayShort(t *testing.T) {
 	t.Parallel()
