@@ -56,8 +56,8 @@ var outputsRoots = [len(partDirs)][][]string{
 	PipelineInfrastructure: {{"service_instances", anyItem, kindEnvironment, "outputs"}},
 }
 
-// names are the namespaces of each part; others belong to other parts.
-var names = [len(partDirs)][]string{
+// namespaces are the names that each part has; others belong to other parts.
+var namespaces = [len(partDirs)][]string{
 	Infrastructure:         {kindEnvironment},
 	InstanceInfrastructure: {kindEnvironment, "service", kindInstance},
 	PipelineInfrastructure: {kindPipeline, "service", "service_instances"},
@@ -197,8 +197,8 @@ func (a *adviser) foreign(part Part, r read) {
 	switch {
 	case part == InstanceInfrastructure && len(r.path) > 1 && top == kindEnvironment && r.path[1] == "inputs":
 		a.warn(r.problem("environment.inputs is not available in %s/; use environment.outputs", part))
-	case slices.Contains(allNames, top) && !slices.Contains(names[part], top):
-		a.warn(r.problem("%s is not available in %s/; use %s", top, part, strings.Join(names[part], ", ")))
+	case slices.Contains(allNames, top) && !slices.Contains(namespaces[part], top):
+		a.warn(r.problem("%s is not available in %s/; use %s", top, part, strings.Join(namespaces[part], ", ")))
 	}
 }
 

@@ -224,8 +224,10 @@ func writeValues(b *bytes.Buffer, v any, indent string) error {
 			b.WriteString("{ }")
 			return nil
 		}
-		for i, k := range v.Keys() {
-			b.WriteString(map[bool]string{true: "{\n", false: ",\n"}[i == 0] + indent + "  ")
+		before := "{\n"
+		for _, k := range v.Keys() {
+			b.WriteString(before + indent + "  ")
+			before = ",\n"
 			if err := schema.WriteJSON(b, k, "", ""); err != nil {
 				return err
 			}
@@ -241,8 +243,10 @@ func writeValues(b *bytes.Buffer, v any, indent string) error {
 			b.WriteString("[ ]")
 			return nil
 		}
-		for i, item := range v {
-			b.WriteString(map[bool]string{true: "[ ", false: ", "}[i == 0])
+		before := "[ "
+		for _, item := range v {
+			b.WriteString(before)
+			before = ", "
 			if err := writeValues(b, item, indent); err != nil {
 				return err
 			}
