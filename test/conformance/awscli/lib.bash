@@ -4,8 +4,12 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-case $(aws --version 2>&1) in # those before mid-2023 do not read AWS_ENDPOINT_URL
+# Clients from before mid-2023 do not read AWS_ENDPOINT_URL, and lack the
+# operations that were added then.
+old=false
+case $(aws --version 2>&1) in
   aws-cli/1.2[0-7].* | aws-cli/1.1* | aws-cli/2.[0-9].* | aws-cli/2.1[0-2].*)
+    old=true
     aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; } ;;
 esac
 set -x

@@ -190,9 +190,9 @@ class Story(Case):
         ):
             pages = p.get_paginator(operation).paginate(**arguments, PaginationConfig={"PageSize": 1})
             self.assertEqual([item["name"] for page in pages for item in page[key]], want, operation)
-        count = sum(len(page["deployments"]) for page in
-                    p.get_paginator("list_deployments").paginate(PaginationConfig={"PageSize": 2}))
-        self.assertEqual(count, 4)
+        if not OLD:  # it was added later
+            pages = p.get_paginator("list_deployments").paginate(PaginationConfig={"PageSize": 2})
+            self.assertEqual(sum(len(page["deployments"]) for page in pages), 4)
         versions = p.get_paginator("list_service_template_versions").paginate(templateName="web", PaginationConfig={"PageSize": 1})
         self.assertEqual([v["minorVersion"] for page in versions for v in page["templateVersions"]], ["0"])
         tags = p.get_paginator("list_tags_for_resource").paginate(
