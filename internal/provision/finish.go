@@ -15,13 +15,13 @@ import (
 // its target's state, the service's, and the deployments that waited for it.
 // One transaction; jobs.ErrLost if the deployment is another worker's by now.
 func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.Outcome) error {
-	return p.Store.Update(ctx, func(tx *store.Tx) error {
+	var ended proton.Deployment
+	err := p.Store.Update(ctx, func(tx *store.Tx) error {
 		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
 		if err != nil {
 			return err
 		}
-		ended, err := held.End(o, p.now())
-		if err != nil {
+		if ended, err = held.End(o, p.now()); err != nil {
 			return err
 		}
 		if err := tx.SaveHeldDeployment(ctx, ended); err != nil {
@@ -32,6 +32,11 @@ func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.
 		}
 		return tx.CompleteJob(ctx)
 	})
+	if err == nil {
+		p.Logger.InfoContext(ctx, "deployment ended", "deployment", d.ID, "attempt", d.Attempt,
+			"target", string(d.TargetARN()), "goal", string(d.Goal), "status", string(ended.Status))
+	}
+	return err
 }
 
 // settleTarget carries a deployment's end over to what it deployed.
