@@ -152,20 +152,23 @@ type ran struct {
 	jobs []jobs.Job
 }
 
-// work runs a worker until the marker, which it queues last, was handed out;
-// it answers all the jobs that were.
+// work runs a worker until the markers, which it queues last, one of each kind
+// because kinds don't wait for each other, were handed out; it answers all the
+// jobs that were.
 func (d db) work() []jobs.Job {
 	d.t.Helper()
 	marker := jobs.Job{Kind: jobs.Deploy, Key: "marker", Generation: time.Now().UnixNano()}
-	d.update(func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, marker) })
+	other := marker
+	other.Kind = jobs.RegisterTemplateVersion
+	d.update(func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, marker, other) })
 	var r ran
-	seen := make(chan struct{})
+	seen := make(chan jobs.Kind, 2)
 	handler := func(_ context.Context, j jobs.Job) (jobs.Next, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if j.Key == marker.Key {
 			if j.Generation == marker.Generation {
-				close(seen)
+				seen <- j.Kind
 			}
 			return jobs.Done(), nil
 		}
@@ -182,10 +185,12 @@ func (d db) work() []jobs.Job {
 	if err := worker.Start(d.t.Context()); err != nil {
 		d.t.Fatal(err)
 	}
-	select {
-	case <-seen:
-	case <-time.After(20 * time.Second):
-		d.t.Error("the marker job was not handed out")
+	for range 2 {
+		select {
+		case <-seen:
+		case <-time.After(20 * time.Second):
+			d.t.Error("a marker job was not handed out")
+		}
 	}
 	if err := worker.Stop(d.t.Context()); err != nil {
 		d.t.Fatal(err)
