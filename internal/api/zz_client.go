@@ -467,6 +467,11 @@ func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeployment
 	return awsjson.Call[ListDeploymentLogEventsOutput](ctx, c.transport, &Operations[opListDeploymentLogEvents], in)
 }
 
+// ListTemplateVersionWarnings calls the operation of that name.
+func (c *Client) ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
+	return awsjson.Call[ListTemplateVersionWarningsOutput](ctx, c.transport, &Operations[opListTemplateVersionWarnings], in)
+}
+
 // ListEnvironmentAccountConnectionsAll yields the elements of all pages of ListEnvironmentAccountConnections.
 func (c *Client) ListEnvironmentAccountConnectionsAll(ctx context.Context, in ListEnvironmentAccountConnectionsInput) iter.Seq2[EnvironmentAccountConnectionSummary, error] {
 	return awsjson.Pages(func(token *string) ([]EnvironmentAccountConnectionSummary, *string, error) {

@@ -103,6 +103,7 @@ type Proton interface {
 type Hadron interface {
 	CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
+	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
 }
 
 // The exceptions that operations list in Errors.
@@ -223,6 +224,7 @@ const (
 	opUpdateTemplateSyncConfig
 	opCreateUser
 	opListDeploymentLogEvents
+	opListTemplateVersionWarnings
 )
 
 // Operations describes the operations of all services. It is read-only.
@@ -967,5 +969,13 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListDeploymentLogEventsOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListDeploymentLogEvents),
+	},
+	opListTemplateVersionWarnings: {
+		Service: ServiceHadron,
+		Name:    "ListTemplateVersionWarnings",
+		Input:   &shapes[shapeListTemplateVersionWarningsInput],
+		Output:  &shapes[shapeListTemplateVersionWarningsOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListTemplateVersionWarnings),
 	},
 }

@@ -168,6 +168,7 @@ const (
 	shapeGetTemplateSyncStatusInput
 	shapeGetTemplateSyncStatusOutput
 	shapeGitBranchName
+	shapeHadronTemplateType
 	shapeInteger
 	shapeInternalServerException
 	shapeLatestSyncBlockers
@@ -220,6 +221,8 @@ const (
 	shapeListServicesOutput
 	shapeListTagsForResourceInput
 	shapeListTagsForResourceOutput
+	shapeListTemplateVersionWarningsInput
+	shapeListTemplateVersionWarningsOutput
 	shapeMaxLogEvents
 	shapeMaxPageResults
 	shapeNextToken
@@ -317,12 +320,15 @@ const (
 	shapeTagValue
 	shapeTemplateFileContents
 	shapeTemplateManifestContents
+	shapeTemplateNameText
 	shapeTemplateSchema
 	shapeTemplateSyncConfig
 	shapeTemplateType
 	shapeTemplateVersionPart
 	shapeTemplateVersionSourceInput
 	shapeTemplateVersionStatus
+	shapeTemplateVersionWarning
+	shapeTemplateVersionWarningList
 	shapeThrottlingException
 	shapeTimestamp
 	shapeUntagResourceInput
@@ -358,6 +364,7 @@ const (
 	shapeUserArn
 	shapeUserName
 	shapeValidationException
+	shapeVersionPart
 )
 
 // shapes describes every shape of every service.
@@ -1686,6 +1693,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:   awsjson.String,
 		Limits: &awsjson.Limits{Min: 1, Max: 200},
 	},
+	shapeHadronTemplateType: {
+		Name: "HadronTemplateType",
+		Kind: awsjson.String,
+		Enum: []string{"ENVIRONMENT", "SERVICE"},
+	},
 	shapeInteger: {
 		Name: "Integer",
 		Kind: awsjson.Integer,
@@ -2108,6 +2120,23 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "nextToken", ShapeID: shapeString},
 			{Name: "tags", ShapeID: shapeTagList, Required: true},
+		},
+	},
+	shapeListTemplateVersionWarningsInput: {
+		Name: "ListTemplateVersionWarningsInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "majorVersion", ShapeID: shapeVersionPart, Required: true},
+			{Name: "minorVersion", ShapeID: shapeVersionPart, Required: true},
+			{Name: "templateName", ShapeID: shapeTemplateNameText, Required: true},
+			{Name: "templateType", ShapeID: shapeHadronTemplateType, Required: true},
+		},
+	},
+	shapeListTemplateVersionWarningsOutput: {
+		Name: "ListTemplateVersionWarningsOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "warnings", ShapeID: shapeTemplateVersionWarningList, Required: true},
 		},
 	},
 	shapeMaxLogEvents: {
@@ -2838,6 +2867,12 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Limits:    &awsjson.Limits{Min: 1, Max: 1024},
 		Sensitive: true,
 	},
+	shapeTemplateNameText: {
+		Name:    "TemplateNameText",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 100},
+		Pattern: "^[0-9A-Za-z]+[0-9A-Za-z_\\-]*$",
+	},
 	shapeTemplateSchema: {
 		Name:      "TemplateSchema",
 		Kind:      awsjson.String,
@@ -2879,6 +2914,15 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "TemplateVersionStatus",
 		Kind: awsjson.String,
 		Enum: []string{"REGISTRATION_IN_PROGRESS", "REGISTRATION_FAILED", "DRAFT", "PUBLISHED"},
+	},
+	shapeTemplateVersionWarning: {
+		Name: "TemplateVersionWarning",
+		Kind: awsjson.String,
+	},
+	shapeTemplateVersionWarningList: {
+		Name:      "TemplateVersionWarningList",
+		Kind:      awsjson.List,
+		ElementID: shapeTemplateVersionWarning,
 	},
 	shapeThrottlingException: {
 		Name: "ThrottlingException",
@@ -3176,5 +3220,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "message", ShapeID: shapeErrorMessage, Required: true},
 		},
+	},
+	shapeVersionPart: {
+		Name:    "VersionPart",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 20},
+		Pattern: "^(0|([1-9]{1}\\d*))$",
 	},
 })

@@ -1031,6 +1031,23 @@ type GetTemplateSyncStatusOutput struct {
 	LatestSync           *ResourceSyncAttempt `json:"latestSync,omitzero"`
 }
 
+// HadronTemplateType is one of its 2 constants.
+type HadronTemplateType string
+
+// The values of HadronTemplateType.
+const (
+	HadronTemplateTypeEnvironment HadronTemplateType = "ENVIRONMENT"
+	HadronTemplateTypeService     HadronTemplateType = "SERVICE"
+)
+
+// Values lists the values of HadronTemplateType in the model's order.
+func (HadronTemplateType) Values() []HadronTemplateType {
+	return []HadronTemplateType{
+		HadronTemplateTypeEnvironment,
+		HadronTemplateTypeService,
+	}
+}
+
 // ListComponentOutputsInput is a structure of the model.
 type ListComponentOutputsInput struct {
 	ComponentName *string `json:"componentName,omitzero"` // required
@@ -1388,6 +1405,19 @@ type ListTagsForResourceInput struct {
 type ListTagsForResourceOutput struct {
 	NextToken *string `json:"nextToken,omitzero"`
 	Tags      []Tag   `json:"tags,omitzero"` // required
+}
+
+// ListTemplateVersionWarningsInput is a structure of the model.
+type ListTemplateVersionWarningsInput struct {
+	MajorVersion *string             `json:"majorVersion,omitzero"` // required
+	MinorVersion *string             `json:"minorVersion,omitzero"` // required
+	TemplateName *string             `json:"templateName,omitzero"` // required
+	TemplateType *HadronTemplateType `json:"templateType,omitzero"` // required
+}
+
+// ListTemplateVersionWarningsOutput is a structure of the model.
+type ListTemplateVersionWarningsOutput struct {
+	Warnings []string `json:"warnings,omitzero"` // required
 }
 
 // NotifyResourceDeploymentStatusChangeInput is a structure of the model.

@@ -461,3 +461,8 @@ func (Unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserO
 func (Unimplemented) ListDeploymentLogEvents(context.Context, *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error) {
 	return nil, awsjson.Unimplemented("ListDeploymentLogEvents")
 }
+
+// ListTemplateVersionWarnings refuses.
+func (Unimplemented) ListTemplateVersionWarnings(context.Context, *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
+	return nil, awsjson.Unimplemented("ListTemplateVersionWarnings")
+}

@@ -151,7 +151,7 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 // work off deployments.
 func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) error {
 	p := provision.New(provision.Config{
-		Store: s.store, Bundles: s.library(), Engines: engines, Objects: objects{s.buckets},
+		Store: s.store, Bundles: s.library(c), Engines: engines, Objects: objects{s.buckets},
 		Owner: uuid.NewString(), Logger: s.log,
 	})
 	n, err := s.store.RequeueAll(ctx)
@@ -175,8 +175,9 @@ func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) er
 }
 
 // library opens bundles of the store; each user of one has a cache of its own.
-func (s *Server) library() *bundle.Library {
-	return bundle.NewLibrary(64, bundle.DefaultLimits(), func(ctx context.Context, digest string) (archive []byte, err error) {
+func (s *Server) library(c Config) *bundle.Library {
+	limits, _ := c.bundleLimits() // Check has refused bad ones
+	return bundle.NewLibrary(64, limits, func(ctx context.Context, digest string) (archive []byte, err error) {
 		err = s.store.View(ctx, func(tx *store.Tx) error {
 			archive, err = tx.Bundle(ctx, digest)
 			return err
@@ -191,7 +192,7 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 		methods[string(method)] = true
 	}
 	plane, err := control.New(ctx, control.Config{
-		Store: s.store, Bundles: s.library(), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
+		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
 		Sealer: k.sealer, Logger: s.log,
 	})
 	if err != nil {

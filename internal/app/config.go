@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/control"
 )
 
@@ -46,6 +48,9 @@ type Config struct {
 	// ThrottleRate is how many calls a second each account may make, with a
 	// burst of twice as many; 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
+	// BundleLimits is a JSON object of limits of template bundles that differ
+	// from Proton's, as {"bundleBytes": 10485760}; docs/templates.md lists them.
+	BundleLimits string `setting:"bundle-limits"`
 	// QuotaTemplates is how many templates an account may have in a Region,
 	// environment and service templates together.
 	QuotaTemplates int `setting:"quota-templates" default:"1000"`
@@ -97,6 +102,9 @@ func (c Config) Check() error {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fail("log-format", "%q is not text or json", c.LogFormat)
 	}
+	if _, err := c.bundleLimits(); err != nil {
+		fail("bundle-limits", "%v", err)
+	}
 	if c.Concurrency < 1 {
 		fail("concurrency", "%d is not a positive number", c.Concurrency)
 	}
@@ -122,6 +130,19 @@ func (c Config) database() string {
 		return c.Database
 	}
 	return "sqlite:" + filepath.Join(c.Data, "hadron.db")
+}
+
+// bundleLimits are Proton's limits with the configured ones over them.
+func (c Config) bundleLimits() (bundle.Limits, error) {
+	l := bundle.DefaultLimits()
+	if c.BundleLimits != "" {
+		d := json.NewDecoder(strings.NewReader(c.BundleLimits))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&l); err != nil {
+			return l, err
+		}
+	}
+	return l, l.Check()
 }
 
 func (c Config) quotas() control.Quotas {

@@ -266,6 +266,11 @@ func TestEnvironmentThatNeverRenderedIsDeletedWithoutItsEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	noticed := must(f.ListTemplateVersionWarnings(ctx, &api.ListTemplateVersionWarningsInput{
+		TemplateType: api.Ptr(api.HadronTemplateTypeEnvironment), TemplateName: p("net"), MajorVersion: p("1"), MinorVersion: p("0")}))(t)
+	if text := strings.Join(noticed.Warnings, "\n"); !strings.Contains(text, "vpc") {
+		t.Errorf("registration did not warn of the input that is not defined: %q", text)
+	}
 	must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"),
 		TemplateMajorVersion: p("1"), TemplateMinorVersion: p("0"), Spec: p("proton: EnvironmentSpec\n")}))(t)
 	var message string

@@ -75,6 +75,7 @@ var usage = map[string]string{
 	"log-format":                  "text or json",
 	"concurrency":                 "how many deployments to work on at once",
 	"throttle-rate":               "calls a second that each account may make; 0 does not limit",
+	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",
 	"quota-templates":             "templates an account may have in a Region",
 	"quota-versions-per-template": "versions a template may have",
 	"quota-environments":          "environments an account may have in a Region",

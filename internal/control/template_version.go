@@ -495,3 +495,17 @@ func (p *Plane) DeleteServiceTemplateVersion(ctx context.Context, in *api.Delete
 	}
 	return &api.DeleteServiceTemplateVersionOutput{ServiceTemplateVersion: toServiceTemplateVersion(d)}, nil
 }
+
+// ListTemplateVersionWarnings lists what registration noticed about a version's
+// bundle and let pass. NotFound.
+func (p *Plane) ListTemplateVersionWarnings(ctx context.Context, in *api.ListTemplateVersionWarningsInput) (*api.ListTemplateVersionWarningsOutput, error) {
+	operation, kind := "GetEnvironmentTemplateVersion", proton.EnvironmentTemplate
+	if *in.TemplateType == api.HadronTemplateTypeService {
+		operation, kind = "GetServiceTemplateVersion", proton.ServiceTemplate
+	}
+	d, err := p.getVersion(ctx, operation, kind, *in.TemplateName, in.MajorVersion, in.MinorVersion)
+	if err != nil {
+		return nil, err
+	}
+	return &api.ListTemplateVersionWarningsOutput{Warnings: append([]string{}, d.Warnings...)}, nil
+}

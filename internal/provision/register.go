@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/jobs"
@@ -65,6 +67,13 @@ func (p *Provisioner) check(ctx context.Context, t proton.Template, v proton.Tem
 	}
 	sum := sha256.Sum256(r.archive)
 	r.digest = "sha256:" + hex.EncodeToString(sum[:])
+	offered, known, err := p.offered(ctx, v)
+	if err != nil {
+		return r, nil, err
+	}
+	if known {
+		r.warnings = append(r.warnings, r.bundle.UnofferedOutputs(offered)...)
+	}
 	previous, err := p.previous(ctx, v)
 	if err != nil || previous == nil {
 		return r, nil, err
@@ -108,6 +117,29 @@ func (p *Provisioner) previous(ctx context.Context, v proton.TemplateVersion) (*
 		return nil, err
 	}
 	return p.Bundles.Bundle(ctx, digest)
+}
+
+// offered are the outputs that environments of all compatible templates have;
+// known is false if no bundle of one tells.
+func (p *Provisioner) offered(ctx context.Context, v proton.TemplateVersion) (offered []string, known bool, err error) {
+	for _, c := range v.Compatible {
+		v.Kind, v.TemplateName, v.Version = proton.EnvironmentTemplate, c.Name, proton.Version{Major: c.Major, Minor: math.MaxInt64}
+		b, err := p.previous(ctx, v)
+		if err != nil {
+			return nil, false, err
+		}
+		if b == nil {
+			continue
+		}
+		names, tells := b.OutputNames()
+		switch {
+		case tells && !known:
+			offered, known = slices.Clone(names), true
+		case tells:
+			offered = slices.DeleteFunc(offered, func(name string) bool { return !slices.Contains(names, name) })
+		}
+	}
+	return offered, known, nil
 }
 
 // record writes how a registration ended, if it is still going on.

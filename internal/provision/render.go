@@ -138,7 +138,7 @@ func (p *Provisioner) report(ctx context.Context, id string) (engine.Report, err
 // data is what the templates of a deployment may refer to.
 func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deployment, log io.Writer) (bundle.Data, error) {
 	in := d.Inputs
-	data := bundle.Data{Tags: tags(d)}
+	data := bundle.Data{ResourceARN: string(d.TargetARN()), Tags: tags(d)}
 	if in.Service != nil {
 		data.Service = &bundle.ServiceData{
 			Name: in.Service.Name, BranchName: in.Service.BranchName,
