@@ -1,0 +1,387 @@
+package opentofu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine"
+)
+
+const (
+	// overrideFile replaces the backend that the files name. Overrides are
+	// merged in the order of their names, and none that people give comes later.
+	overrideFile  = "~hadron_override.tf"
+	overrideHTTP  = "terraform {\n  backend \"http\" {}\n}\n"
+	overrideLocal = "terraform {\n  backend \"local\" {}\n}\n"
+
+	// runMarker is a variable that all processes of a run have.
+	runMarker = "HADRON_TOFU_RUN"
+)
+
+// session is the tool at work in a run's folder.
+type session struct {
+	*Driver
+	folder    *folder
+	run       engine.Run
+	log       *engine.Log
+	redact    *engine.Redactor
+	keeper    *keeper
+	binary    string // path
+	tool      string // its name in messages
+	override  string
+	env       map[string]string
+	secrets   []string
+	notes     []string // lines for the log, until there is one
+	providers []string // that the state needs
+	legible   bool     // whether providers are known
+}
+
+// open prepares a folder for the tool, up to the init. The session is there,
+// to be closed and to word failures, also with an error.
+func (d *Driver) open(ctx context.Context, f *folder, r engine.Run, override string) (*session, error) {
+	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets)}
+	err := s.findTool()
+	if err == nil {
+		s.keeper, err = f.supervise(d.Grace) // starts while the rest is prepared
+	}
+	var again bool
+	if err == nil {
+		again, err = s.fillFolder(ctx)
+	}
+	if err == nil {
+		err = s.fillEnvironment(ctx)
+	}
+	s.redact = engine.NewRedactor(s.secrets...)
+	s.log = engine.NewLog(r.Log, s.redact, d.Limits)
+	for _, note := range s.notes {
+		s.log.Note("[hadron] " + note)
+	}
+	if err != nil {
+		return s, err
+	}
+	if again {
+		s.log.Note("[hadron] the run was interrupted: it goes on from the state, with a new plan")
+	}
+	return s, s.init(ctx)
+}
+
+func (s *session) close() {
+	if s.keeper != nil {
+		s.keeper.close()
+	}
+	s.log.Close()
+}
+
+// presentable returns text without secrets, fit for a status message.
+func (s *session) presentable(text string) string {
+	lines := strings.Split(s.redact.String(text), "\n")
+	for n, line := range lines {
+		lines[n] = engine.Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// findTool finds the program to run.
+func (s *session) findTool() error {
+	path := ""
+	for _, pair := range s.Environ {
+		if value, ok := strings.CutPrefix(pair, "PATH="); ok {
+			path = value
+		}
+	}
+	names := []string{"tofu", "terraform"}
+	if s.Binary != "" {
+		names = []string{s.Binary}
+	}
+	for _, name := range names {
+		if s.binary = findProgram(path, name); s.binary == "" {
+			continue
+		}
+		s.tool = "OpenTofu"
+		if strings.HasPrefix(filepath.Base(s.binary), "terraform") {
+			s.tool = "Terraform"
+		}
+		return nil
+	}
+	if s.Binary != "" {
+		return failure(fmt.Sprintf("the OpenTofu program %q cannot be run on the server: set HADRON_TOFU to the path of a tofu or terraform program", s.Binary))
+	}
+	return failure("neither tofu nor terraform is in the server's PATH: install OpenTofu there, or set HADRON_TOFU to the path of a tofu or terraform program")
+}
+
+func findProgram(path, name string) string {
+	folders := []string{""}
+	if !strings.ContainsRune(name, filepath.Separator) {
+		folders = filepath.SplitList(path)
+	}
+	for _, folder := range folders {
+		file := filepath.Join(folder, name)
+		info, err := os.Stat(file)
+		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if whole, err := filepath.Abs(file); err == nil {
+			return whole
+		}
+	}
+	return ""
+}
+
+// fillFolder writes the files, after what an earlier try has left was looked at.
+func (s *session) fillFolder(ctx context.Context) (again bool, err error) {
+	if _, err := s.rescue(ctx, s.folder, s.run, nil); err != nil {
+		return false, err
+	}
+	if again, err = s.folder.fresh(); err != nil {
+		return again, err
+	}
+	state, err := s.States.Pull(ctx, StateName(s.run.ResourceARN))
+	if err != nil {
+		return again, fmt.Errorf("read the state: %w", err)
+	}
+	s.providers, s.legible = stateProviders(state)
+	s.secrets = append(s.secrets, stateSecrets(state)...)
+	files := append(slices.Clone(s.run.Files), engine.File{Path: overrideFile, Content: []byte(s.override)})
+	if s.override == overrideLocal && state != nil {
+		files = append(files, engine.File{Path: "terraform.tfstate", Mode: 0o600, Content: state})
+	}
+	err = engine.WriteFiles(s.folder.path("src"), files)
+	if err != nil && !engine.Transient(err) {
+		err = failure(err.Error())
+	}
+	return again, err
+}
+
+// inherited are the variables that the tool, beside those of every engine,
+// gets from the server's environment: it may have to download providers.
+var inherited = []string{
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "TF_CLI_CONFIG_FILE",
+}
+
+func (s *session) fillEnvironment(ctx context.Context) error {
+	s.env = engine.Environment(s.Environ, s.folder.path("home"), s.folder.path("tmp"))
+	for _, pair := range s.Environ {
+		name, value, _ := strings.Cut(pair, "=")
+		if !slices.Contains(inherited, name) || value == "" {
+			continue
+		}
+		s.env[name] = value
+		if proxy, err := url.Parse(value); err == nil && proxy.User != nil {
+			password, _ := proxy.User.Password()
+			s.secrets = append(s.secrets, password)
+		}
+	}
+	if file := s.env["TF_CLI_CONFIG_FILE"]; file != "" {
+		if _, err := os.Stat(file); err != nil {
+			delete(s.env, "TF_CLI_CONFIG_FILE") // the tool would complain at each call
+		}
+	}
+	s.env["AWS_REGION"], s.env["AWS_DEFAULT_REGION"] = s.run.Region, s.run.Region
+	if err := s.addIdentity(ctx); err != nil {
+		return err
+	}
+	maps.Copy(s.env, map[string]string{
+		"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
+		"TF_PLUGIN_CACHE_DIR":                            filepath.Join(s.Root, "plugins"),
+		"TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+		runMarker: s.folder.dir,
+	})
+	if s.override == overrideHTTP {
+		return s.addBackend(ctx)
+	}
+	return nil
+}
+
+func (s *session) addIdentity(ctx context.Context) error {
+	var credentials map[string]string
+	if s.Credentials != nil {
+		var err error
+		if credentials, err = s.Credentials(ctx, s.run); err != nil {
+			return classify("credentials for the run", err)
+		}
+	}
+	if len(credentials) == 0 {
+		s.notes = append(s.notes, "no AWS credentials are configured: the run has none")
+	}
+	for name, value := range credentials {
+		s.env[name] = value
+		switch name {
+		case "AWS_ACCESS_KEY_ID", "AWS_CREDENTIAL_EXPIRATION", "AWS_REGION", "AWS_DEFAULT_REGION":
+		default:
+			s.secrets = append(s.secrets, value)
+		}
+	}
+	if s.Environment == nil {
+		return nil
+	}
+	more, err := s.Environment(ctx, s.run)
+	if err != nil {
+		return classify("environment of the run", err)
+	}
+	maps.Copy(s.env, more)
+	return nil
+}
+
+// addBackend says where the state is. Only variables say it, so that an init
+// serves every state.
+func (s *session) addBackend(ctx context.Context) error {
+	id, secret, err := s.Key(ctx, s.run)
+	if err != nil {
+		return classify("access key for the state", err)
+	}
+	s.secrets = append(s.secrets, secret)
+	address := strings.TrimSuffix(s.URL, "/") + "/" + StateName(s.run.ResourceARN) + "?run=" + url.QueryEscape(s.run.ID)
+	maps.Copy(s.env, map[string]string{
+		"TF_HTTP_ADDRESS": address, "TF_HTTP_LOCK_ADDRESS": address, "TF_HTTP_UNLOCK_ADDRESS": address,
+		"TF_HTTP_USERNAME": id, "TF_HTTP_PASSWORD": secret,
+	})
+	return nil
+}
+
+// classify tells what is worth repeating from what fails the run.
+func classify(what string, err error) error {
+	if engine.Transient(err) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return failure(fmt.Sprintf("%s: %v", what, err))
+}
+
+// carryOut plans, and applies the plan if it changes anything.
+func (s *session) carryOut(ctx context.Context) error {
+	plan := s.folder.path("plan")
+	args := []string{"-input=false", "-json", "-detailed-exitcode", "-out=" + plan}
+	if s.run.Goal == engine.Destroy {
+		args = append(args, "-destroy")
+	}
+	exit, e, err := s.call(ctx, "plan", args...)
+	const changes = 2 // by -detailed-exitcode
+	switch {
+	case err != nil:
+		return err
+	case exit == 0:
+		return nil
+	case exit != changes:
+		return s.fault(ctx, "plan", exit, e)
+	}
+	exit, e, err = s.call(ctx, "apply", "-input=false", "-json", plan)
+	if err == nil && exit != 0 {
+		err = s.fault(ctx, "apply", exit, e)
+	}
+	return err
+}
+
+// preview plans without a lock.
+func (s *session) preview(ctx context.Context) (engine.Changes, error) {
+	args := []string{"-input=false", "-json", "-lock=false"}
+	if s.run.Goal == engine.Destroy {
+		args = append(args, "-destroy")
+	}
+	exit, e, err := s.call(ctx, "plan", args...)
+	if err == nil && exit != 0 {
+		err = s.fault(ctx, "plan", exit, e)
+	}
+	if err != nil {
+		return engine.Changes{}, err
+	}
+	c := engine.Changes{Summary: s.presentable(e.summary)}
+	if c.Summary == "" {
+		c.Summary = "No changes."
+	}
+	slices.Sort(e.planned) // the tool prints them as it finds them
+	for _, line := range e.planned {
+		c.Details = append(c.Details, s.presentable(line))
+	}
+	return c, nil
+}
+
+// call runs a command of the tool that prints events.
+func (s *session) call(ctx context.Context, command string, args ...string) (int, *events, error) {
+	e := &events{log: s.log}
+	exit, err := s.raw(ctx, e, command, args...)
+	e.flush()
+	return exit, e, err
+}
+
+// raw runs a command of the tool; its output goes to w.
+func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...string) (int, error) {
+	exit, err := s.keeper.run(ctx, order{
+		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.path("src"), Env: engine.Environ(s.env),
+	}, w)
+	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
+		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))
+	}
+	if fail, ok := errors.AsType[failure](err); ok {
+		return exit, failure(fmt.Sprintf("%s %s failed: %s", s.tool, command, fail))
+	}
+	return exit, err
+}
+
+// The tools give their errors no codes. These are the two that tell of someone
+// else's work on the same state.
+const (
+	errorLocked = "Error acquiring the state lock"
+	errorStale  = "Saved plan is stale"
+)
+
+// fault words a command's failure.
+func (s *session) fault(ctx context.Context, command string, exit int, e *events) error {
+	for _, d := range e.errors {
+		switch d.Summary {
+		case errorStale:
+			return &blockedError{"the state was changed by someone else after the plan"}
+		case errorLocked:
+			holder, err := s.States.Holder(ctx, StateName(s.run.ResourceARN))
+			if err != nil {
+				return err
+			}
+			if holder != "" {
+				return &blockedError{"the state is locked by " + holder}
+			}
+			if strings.Contains(d.Detail, "Lock Info") { // given up meanwhile
+				return &blockedError{"the state was locked by someone else"}
+			}
+		}
+	}
+	return failure(fmt.Sprintf("%s %s failed: %s", s.tool, command, e.failure(exit)))
+}
+
+// rescue delivers the state that a tool has left in the folder because it
+// could not reach the backend. One that does not follow the state that is kept
+// is put aside for people, below Root. It reports whether it delivered one.
+func (d *Driver) rescue(ctx context.Context, f *folder, r engine.Run, log *engine.Log) (bool, error) {
+	file := f.path("src", "errored.tfstate")
+	content, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	note := func(text string) {
+		if log != nil {
+			log.Note("[hadron] " + text)
+		}
+	}
+	err = d.States.Push(ctx, StateName(r.ResourceARN), r.ID, content)
+	if err == nil {
+		note("the tool could not deliver its state: that was made up for")
+		return true, os.Remove(file)
+	}
+	if engine.Transient(err) {
+		return false, fmt.Errorf("deliver the state that the tool has left: %w", err)
+	}
+	aside := filepath.Join(d.Root, "undelivered", fmt.Sprintf("%s-%d.tfstate", r.ID, time.Now().Unix()))
+	note(fmt.Sprintf("the state that the tool has left was put aside, as %s: %v", aside, err))
+	return false, errors.Join(os.MkdirAll(filepath.Dir(aside), 0o700), os.Rename(file, aside))
+}
