@@ -26,7 +26,7 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: check test-core test-sdk test-clients ## All that CI runs (Python clients that cannot be installed are skipped)
+test: check test-core test-sdk test-clients test-jinja ## All that CI runs (Python clients that cannot be installed are skipped)
 
 .PHONY: test-core
 test-core: ## Tests of the product alone; needs only Go
@@ -44,6 +44,15 @@ test-sdk: ## The built program against the AWS SDK for Go
 .PHONY: test-clients
 test-clients: ## The built program against boto3 and the AWS CLI, which it installs in .tools
 	$(GO) test -count=1 -v ./test/conformance/...
+
+JINJA_TIME ?= 2m
+
+.PHONY: test-jinja
+test-jinja: ## Random templates against Python's Jinja2, for JINJA_TIME (2m)
+	@if python=$$(./scripts/setup-python-clients.sh)/python3 && $$python -c 'import jinja2'; then \
+	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) $(GO) test -count=1 -run TestSameAsPython -timeout 2h ./internal/jinja; \
+	elif [ "$${CI:-}" = true ]; then echo "Python's Jinja2 cannot be set up"; exit 1; \
+	else echo "skipped: TestSameAsPython, because Python's Jinja2 cannot be set up"; fi
 
 .PHONY: check
 check: ## Formatting, go vet, and whether generated files are up to date

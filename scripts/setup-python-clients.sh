@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the Python clients that the conformance tests drive: boto3 and the AWS
-# CLI, in the versions of scripts/python-clients.txt, in .tools/python. Does
-# nothing if they are there. Where the package index cannot be reached it falls
+# Makes what tests need of Python, in the versions of scripts/python-clients.txt,
+# in .tools/python: boto3 and the AWS CLI, which the conformance tests drive, and
+# Jinja2, which templates are compared with. Does nothing if they are there. Where the package index cannot be reached it falls
 # back to the distribution's packages. Prints the folder with python3 and aws.
 set -eu
 cd "$(dirname "$0")/.."
