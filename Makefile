@@ -46,11 +46,13 @@ test-clients: ## The built program against boto3 and the AWS CLI, which it insta
 	$(GO) test -count=1 -v ./test/conformance/...
 
 JINJA_TIME ?= 2m
+# The same templates each time, so that a change alone can fail; empty for others.
+JINJA_SEED ?= 1
 
 .PHONY: test-jinja
 test-jinja: ## Random templates against Python's Jinja2, for JINJA_TIME (2m)
 	@if python=$$(./scripts/setup-python-clients.sh)/python3 && $$python -c 'import jinja2'; then \
-	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) $(GO) test -count=1 -run TestSameAsPython -timeout 2h ./internal/jinja; \
+	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) HADRON_JINJA_SEED=$(JINJA_SEED) $(GO) test -count=1 -run TestSameAsPython -timeout 2h ./internal/jinja; \
 	elif [ "$${CI:-}" = true ]; then echo "Python's Jinja2 cannot be set up"; exit 1; \
 	else echo "skipped: TestSameAsPython, because Python's Jinja2 cannot be set up"; fi
 

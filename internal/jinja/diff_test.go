@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,7 +113,8 @@ func plainJSON(v any) string {
 
 // TestSameAsPython renders random templates here and in Python. It runs for
 // HADRON_JINJA_DIFF (a duration such as 5m), or 2000 templates if that is
-// unset. HADRON_JINJA_SEED repeats a run.
+// unset. HADRON_JINJA_SEED repeats a run. docs/templates.md lists the differences
+// that are known and stay.
 func TestSameAsPython(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -163,12 +165,30 @@ func disagreement(template string, vars *Map, want referenceAnswer) string {
 		return "" // the one kind of number we leave out
 	case err != nil && want.Output != nil:
 		return fmt.Sprintf("  got error %v\n  want      %q", err, *want.Output)
+	case err == nil && want.Output == nil && strings.Contains(want.Error, "unhashable type"):
+		return "" // a test's name looked up by a view: Python can't, we answer that there is none
 	case err == nil && want.Output == nil:
 		return fmt.Sprintf("  got        %q\n  want error %s", got, want.Error)
-	case err == nil && got != *want.Output && !strings.Contains(strings.ToLower(*want.Output), " at 0x"):
+	case err == nil && strings.Contains(template, "**") && shortFloats(got) == shortFloats(*want.Output):
+		return ""
+	case err == nil && got != *want.Output && !strings.Contains(strings.ToLower(*want.Output), " at 0x") && !strings.Contains(*want.Output, "<bound method "):
 		return fmt.Sprintf("  got  %q\n  want %q", got, *want.Output)
 	}
 	return ""
+}
+
+var floatText = regexp.MustCompile(`-?\d+\.?\d*(e[-+]?\d+)?`)
+
+// shortFloats cuts numbers to thirteen digits: powers are rounded correctly here
+// and almost correctly by the C library that Python uses.
+func shortFloats(s string) string {
+	return floatText.ReplaceAllStringFunc(s, func(text string) string {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return text
+		}
+		return strconv.FormatFloat(f, 'g', 13, 64)
+	})
 }
 
 // TestCorpusSameAsPython compares the real templates with their parameters

@@ -12,7 +12,11 @@ var textFilters = table(
 	define("capitalize", "s", softText(capitalize)),
 	define("lower", "s", softText(strings.ToLower)),
 	define("upper", "s", softText(upper)),
-	define("title", "s", softText(titleFilter)),
+	define("title", "s", func(r *run, a []any) any {
+		s := titleFilter(r.str(a[0])) // plain text, also of Markup
+		r.alloc(len(s))
+		return s
+	}),
 	define("string", "value", func(r *run, a []any) any {
 		if m, ok := a[0].(markup); ok {
 			return m

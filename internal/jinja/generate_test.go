@@ -345,7 +345,8 @@ func (g *generate) num(depth int) string {
 	case 4:
 		return pickOf(g, "-", "+") + e()
 	case 5:
-		return g.list(depth-1) + pickOf(g, "|length", "|sum", "|min", "|max", "|first", "|last", "|count", ".count(1)", ".index(1)")
+		// In parentheses, because a filter's name may have dots: x|list.index is a filter.
+		return "(" + g.list(depth-1) + ")" + pickOf(g, "|length", "|sum", "|min", "|max", "|first", "|last", "|count", ".count(1)", ".index(1)")
 	case 6:
 		return g.str(depth-1) + pickOf(g, "|length", "|int", "|float", "|wordcount", ".count('a')", ".find('b')", "|int(9)", "|int(base=16)", ".rfind('a', 1)", "|int(default=none, base=8)")
 	default:

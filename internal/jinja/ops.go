@@ -301,7 +301,7 @@ func (r *run) floatPow(x, y float64) any {
 // small whole exponents.
 func pow(x, y float64) float64 {
 	if y == 0.5 && x >= 0 && !math.IsInf(x, 0) {
-		return math.Sqrt(x)
+		return math.Sqrt(math.Abs(x)) // C's pow makes 0.0 of -0.0, a square root does not
 	}
 	n := math.Abs(y)
 	if n != math.Trunc(n) || n < 2 || n > 64 || x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
