@@ -66,6 +66,12 @@ type Resource struct {
 	Identifier string `json:"identifier"`
 }
 
+// Tag is one tag on provisioned infrastructure.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
 // Report is what was sent by NotifyResourceDeploymentStatusChange while the
 // run was going on. Status is empty, IN_PROGRESS, SUCCEEDED or FAILED.
 type Report struct {
@@ -87,6 +93,7 @@ type Run struct {
 	AccountID    string
 	Region       string
 	RoleARN      string // empty: the server's own identity
+	Tags         []Tag  // for the infrastructure, where the tool can set them
 	Files        []File
 	Build        *Build // only for Method Command
 	// Secrets are values inside Files or Build that are shown to nobody:
