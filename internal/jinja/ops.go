@@ -203,6 +203,9 @@ func (r *run) bigOp(op operator, a, b *big.Int) any {
 		if math.IsInf(f, 0) {
 			r.failf("integer division result too large for a float")
 		}
+		if f == 0 && b.Sign() < 0 {
+			return math.Copysign(0, -1) // 0 / -1 is -0.0
+		}
 		return f
 	}
 	q, m := new(big.Int).QuoRem(a, b, new(big.Int))
