@@ -46,8 +46,9 @@ var mayImport = map[string]string{
 // testOnly are the packages that exist for tests; no product package may
 // import them. What they serve, they may import.
 var testOnly = map[string]string{
-	"internal/engine/enginetest": "engine",
-	"internal/store/storetest":   "store proton jobs",
+	"internal/engine/enginetest":             "engine",
+	"internal/engine/cloudformation/cfntest": "",
+	"internal/store/storetest":               "store proton jobs",
 }
 
 // forbidden are other packages, or trees of them, that a package must not
