@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hadronhq/hadron/internal/auth"
 )
 
 // maxKey is the longest key, in bytes.
@@ -43,6 +45,14 @@ var subresources = map[string]struct{ bucket, object methods }{
 	"select": {}, "torrent": {},
 }
 
+// call is what a request asks for and who asks.
+type call struct {
+	principal               auth.Principal
+	bucket, key             string
+	subresource             string
+	sourceBucket, sourceKey string // of a copy, else empty
+}
+
 type methods struct{ get, put, delete string }
 
 func (m methods) action(method string) string {
@@ -74,6 +84,9 @@ func parse(r *http.Request) (*call, error) {
 			return nil, &failure{"InvalidArgument", "Conflicting values provided in this request: " + c.subresource + " and " + name + " are different operations", 400}
 		}
 		c.subresource = name
+	}
+	if version := r.URL.Query().Get("versionId"); version != "" && version != "null" {
+		return nil, errNoSuchVersion
 	}
 	switch {
 	case !utf8.ValidString(path) || strings.ContainsRune(path, 0):
@@ -146,8 +159,7 @@ func (c *call) authorize(r *http.Request) error {
 	return c.authorizeSource(r)
 }
 
-// authorizeSource judges reading the source of a copy, and writes the header
-// that names it in the one way that is read alike everywhere.
+// authorizeSource reads which object a request copies, and judges reading it.
 func (c *call) authorizeSource(r *http.Request) error {
 	source := r.Header.Get("X-Amz-Copy-Source")
 	if source == "" {
@@ -160,14 +172,14 @@ func (c *call) authorizeSource(r *http.Request) error {
 	if resource := objectARN(bucket, key); !c.principal.May("s3:GetObject", resource) {
 		return &failure{"AccessDenied", "User: " + c.principal.ARN + " is not authorized to perform: s3:GetObject on resource: \"" + resource + "\"", 403}
 	}
-	r.Header.Set("X-Amz-Copy-Source", bucket+"/"+url.QueryEscape(key))
+	c.sourceBucket, c.sourceKey = bucket, key
 	return nil
 }
 
 func copySource(source string) (bucket, key string, err error) {
 	path, version, _ := strings.Cut(source, "?")
 	if version != "" && version != "versionId=null" {
-		return "", "", &failure{"NoSuchVersion", "The specified version does not exist: buckets have no versions here.", 404}
+		return "", "", errNoSuchVersion
 	}
 	path, err = url.PathUnescape(path)
 	bucket, key, found := strings.Cut(strings.TrimPrefix(path, "/"), "/")

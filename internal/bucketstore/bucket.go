@@ -47,13 +47,13 @@ type object struct {
 	Key      string            `json:"key"`
 	Content  string            `json:"content"` // file name
 	Size     int64             `json:"size"`
-	MD5      string            `json:"md5"` // hexadecimal
+	Tag      string            `json:"tag"` // MD5 in hexadecimal, or what partsTag says
 	Modified time.Time         `json:"modified"`
 	Header   map[string]string `json:"header,omitempty"` // Content-Type, X-Amz-Meta-…
 	UploadID string            `json:"uploadId,omitempty"`
 }
 
-func (o *object) etag() string { return `"` + o.MD5 + `"` }
+func (o *object) etag() string { return `"` + o.Tag + `"` }
 
 func newBucket(dir, name, account string, created time.Time) *bucket {
 	return &bucket{name: name, account: account, dir: dir, created: created,
@@ -124,7 +124,7 @@ func (s *Store) put(ctx context.Context, account, name, key string, header map[s
 	if err != nil {
 		return nil, err
 	}
-	o := &object{Key: key, Content: c.file, Size: c.size, MD5: hex.EncodeToString(c.md5), Header: header}
+	o := &object{Key: key, Content: c.file, Size: c.size, Tag: hex.EncodeToString(c.md5), Header: header}
 	if err := s.commitObject(ctx, b, o, permit); err != nil {
 		return nil, err
 	}
@@ -137,6 +137,11 @@ func (s *Store) put(ctx context.Context, account, name, key string, header map[s
 func (s *Store) commitObject(ctx context.Context, b *bucket, o *object, permit func(*object) error) error {
 	b.commit.Lock()
 	defer b.commit.Unlock()
+	return s.commitLocked(ctx, b, o, permit)
+}
+
+// commitLocked is commitObject for who holds the commit lock.
+func (s *Store) commitLocked(ctx context.Context, b *bucket, o *object, permit func(*object) error) error {
 	old := b.objects[o.Key]
 	err := ctx.Err()
 	if err == nil && b.gone {
@@ -169,8 +174,8 @@ func (s *Store) commitObject(ctx context.Context, b *bucket, o *object, permit f
 // discard removes content that nothing names any more. If it cannot, Open will.
 func (b *bucket) discard(file string) { os.Remove(b.contentPath(file)) }
 
-// remove deletes an object; one that is not there is no error.
-func (s *Store) remove(account, name, key string) error {
+// remove deletes an object that permit lets go; one that is not there is no error.
+func (s *Store) remove(account, name, key string, permit func(*object) error) error {
 	b, err := s.bucket(account, name)
 	if err != nil {
 		return err
@@ -180,6 +185,9 @@ func (s *Store) remove(account, name, key string) error {
 	o := b.objects[key]
 	if b.gone || o == nil {
 		return nil
+	}
+	if err := permit(o); err != nil {
+		return err
 	}
 	path := b.recordPath(key)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,13 +1,12 @@
 package bucketstore
 
 import (
-	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 
 	"github.com/hadronhq/hadron/internal/auth"
 )
@@ -17,18 +16,16 @@ import (
 // It wants to see request paths as they came: a mux that cleans paths breaks
 // keys such as "a//b" and "../x", which are ordinary keys.
 func (s *Store) Handler(v *auth.Verifier) http.Handler {
-	return &handler{store: s, verifier: v, library: library(s)}
+	return &handler{store: s, verifier: v}
 }
 
 type handler struct {
 	store    *Store
 	verifier *auth.Verifier
-	library  http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := new(call)
-	out := &response{ResponseWriter: w, call: c, head: r.Method == http.MethodHead}
+	out := &response{ResponseWriter: w, head: r.Method == http.MethodHead}
 	w.Header().Set("X-Amz-Request-Id", unique())
 	// Objects share an origin with the console: a browser must not run them.
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
@@ -42,7 +39,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			out.refuse(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if err := h.serve(out, r, c); err != nil {
+	if err := h.serve(out, r); err != nil {
 		if _, ok := s3Failure(err); !ok && r.Context().Err() == nil {
 			h.store.log.Error("bucket store", "method", r.Method, "err", err)
 		}
@@ -51,7 +48,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve answers a request, or an error if nothing was answered yet.
-func (h *handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
+func (h *handler) serve(w *response, r *http.Request) error {
 	// A copy, because the server looks at the body of its own request: were that
 	// replaced, it would wait for a body it never asked the client to go on with.
 	r = r.WithContext(r.Context())
@@ -59,11 +56,10 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	asked, err := parse(r)
+	c, err := parse(r)
 	if err != nil {
 		return err
 	}
-	*c = *asked
 	c.principal = principal
 	if err := c.authorize(r); err != nil {
 		return err
@@ -82,51 +78,26 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 			w.Header().Set("X-Amz-Bucket-Region", principal.Region)
 		}
 	}
-	r = r.WithContext(context.WithValue(auth.WithPrincipal(r.Context(), principal), callKey{}, c))
-	if c.subresource == "uploads" || c.subresource == "uploadId" {
+	switch {
+	case c.subresource == "uploads" || c.subresource == "uploadId":
 		return h.multipart(w, r, c)
+	case c.bucket == "":
+		return h.listBuckets(w, r, c)
+	case c.key == "":
+		return h.bucketOperation(w, r, c)
 	}
-	h.library.ServeHTTP(w, plain(r, c))
-	return nil
+	return h.objectOperation(w, r, c)
 }
 
-// plain is a request as the library is to see it: with a body that is already
-// decoded and checked, and a path it takes apart as parse did.
-func plain(r *http.Request, c *call) *http.Request {
-	r = r.Clone(r.Context())
-	r.URL.Path, r.URL.RawPath = "/"+c.bucket, ""
-	if c.key != "" {
-		r.URL.Path += "/" + c.key
-	}
-	for _, name := range []string{"X-Amz-Content-Sha256", "X-Amz-Decoded-Content-Length", "X-Amz-Trailer", "Content-Length"} {
-		r.Header.Del(name)
-	}
-	if r.ContentLength >= 0 {
-		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
-		r.TransferEncoding = nil
-	}
-	return r
-}
-
-// response corrects what the library answers: statuses of refusals it does not
-// know, and headers that are not ours to send.
+// response knows whether an answer has begun, and whether it may have a body.
 type response struct {
 	http.ResponseWriter
-	call    *call
 	head    bool
 	started bool
 }
 
 func (w *response) WriteHeader(status int) {
-	if status == http.StatusInternalServerError && w.call.status != 0 {
-		status = w.call.status
-	}
-	if !w.started {
-		w.started = true
-		for _, name := range []string{"Server", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Expose-Headers"} {
-			w.Header().Del(name)
-		}
-	}
+	w.started = true
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -164,10 +135,24 @@ func (w *response) refuse(r *http.Request, err error) {
 	}
 	f, ok := s3Failure(err)
 	if !ok {
-		f = &failure{"InternalError", "We encountered an internal error. Please try again.", http.StatusInternalServerError}
+		f = errInternal
 	}
-	w.call.status = 0
+	if f.status == http.StatusNotModified {
+		w.WriteHeader(f.status)
+		return
+	}
 	writeXML(w, f.status, errorBody{Code: f.code, Message: f.message, Resource: r.URL.Path, RequestID: w.Header().Get("X-Amz-Request-Id")})
+}
+
+// s3Failure is what a refusal of ours or of a signature looks like in S3.
+func s3Failure(err error) (*failure, bool) {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f, true
+	}
+	if e, ok := errors.AsType[*auth.Error](err); ok {
+		return &failure{e.Code, e.Message, e.Status}, true
+	}
+	return nil, false
 }
 
 // writeXML answers a document; to HEAD, its headers.

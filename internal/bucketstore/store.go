@@ -73,15 +73,17 @@ var (
 )
 
 var (
-	errNoSuchBucket = &failure{"NoSuchBucket", "The specified bucket does not exist", 404}
-	errNoSuchKey    = &failure{"NoSuchKey", "The specified key does not exist.", 404}
-	errAccessDenied = &failure{"AccessDenied", "Access Denied", 403}
-	errNoSuchUpload = &failure{"NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", 404}
-	errTooLarge     = &failure{"EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400}
-	errIncomplete   = &failure{"IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", 400}
-	errNotEmpty     = &failure{"BucketNotEmpty", "The bucket you tried to delete is not empty", 409}
-	errExists       = &failure{"BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", 409}
-	errOwned        = &failure{"BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", 409}
+	errNoSuchBucket  = &failure{"NoSuchBucket", "The specified bucket does not exist", 404}
+	errNoSuchKey     = &failure{"NoSuchKey", "The specified key does not exist.", 404}
+	errAccessDenied  = &failure{"AccessDenied", "Access Denied", 403}
+	errNoSuchVersion = &failure{"NoSuchVersion", "The specified version does not exist: buckets have no versions here.", 404}
+	errNoSuchUpload  = &failure{"NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", 404}
+	errTooLarge      = &failure{"EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", 400}
+	errIncomplete    = &failure{"IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header", 400}
+	errInternal      = &failure{"InternalError", "We encountered an internal error. Please try again.", 500}
+	errNotEmpty      = &failure{"BucketNotEmpty", "The bucket you tried to delete is not empty", 409}
+	errExists        = &failure{"BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", 409}
+	errOwned         = &failure{"BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", 409}
 )
 
 // Open opens a folder of buckets, creating it if need be, and removes what a

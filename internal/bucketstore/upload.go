@@ -2,6 +2,7 @@ package bucketstore
 
 import (
 	"context"
+	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -201,11 +202,31 @@ func (s *Store) finishUpload(ctx context.Context, account, bucket, key, id strin
 	if err != nil {
 		return nil, err
 	}
-	o := &object{Key: key, Content: c.file, Size: c.size, MD5: hex.EncodeToString(c.md5), Header: u.Header, UploadID: id}
-	if err := s.commitObject(ctx, b, o, permit); err != nil {
+	o := &object{Key: key, Content: c.file, Size: c.size, Tag: partsTag(parts), Header: u.Header, UploadID: id}
+	b.commit.Lock()
+	defer b.commit.Unlock()
+	if b.gone || b.uploads[id] != u { // while its parts were read
+		b.discard(c.file)
+		if o := b.objects[key]; o != nil && o.UploadID == id {
+			return o, nil
+		}
+		return nil, errNoSuchUpload
+	}
+	if err := s.commitLocked(ctx, b, o, permit); err != nil {
 		return nil, err
 	}
-	return o, s.dropUpload(b, u)
+	return o, s.dropLocked(b, u)
+}
+
+// partsTag is the entity tag of an object made of parts: the MD5 of their MD5s
+// and their number.
+func partsTag(parts []*part) string {
+	all := md5.New()
+	for _, p := range parts {
+		sum, _ := hex.DecodeString(p.MD5)
+		all.Write(sum)
+	}
+	return fmt.Sprintf("%x-%d", all.Sum(nil), len(parts))
 }
 
 // chosen checks the parts a client names against those it sent.
@@ -279,21 +300,22 @@ func (r *partsReader) Close() error {
 	return err
 }
 
-// abortUpload drops an upload and its parts.
+// abortUpload drops an upload and its parts: it will not become an object.
 func (s *Store) abortUpload(account, bucket, key, id string) error {
 	b, u, err := s.upload(account, bucket, key, id)
 	if err != nil {
 		return err
 	}
-	return s.dropUpload(b, u)
-}
-
-func (s *Store) dropUpload(b *bucket, u *upload) error {
 	b.commit.Lock()
 	defer b.commit.Unlock()
-	if b.gone || b.uploads[u.ID] != u {
-		return nil // another call was faster
+	if b.gone || b.uploads[id] != u {
+		return errNoSuchUpload // another call was faster
 	}
+	return s.dropLocked(b, u)
+}
+
+// dropLocked removes an upload, for who holds the commit lock.
+func (s *Store) dropLocked(b *bucket, u *upload) error {
 	temp := s.tempPath()
 	if err := renameDurably(b.uploadDir(u.ID), temp); err != nil {
 		return fmt.Errorf("drop an upload: %w", err)
