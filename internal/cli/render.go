@@ -19,243 +19,262 @@ type renderOptions struct {
 	pipeline                              bool
 }
 
-// parameters is what only a deployment knows, in the shape of its inputs file.
-// Inputs in it are ignored: they come from the spec.
-type parameters struct {
-	Environment environmentParameters `json:"environment"`
-	Service     struct {
-		Name          string `json:"name"`
-		ConnectionARN string `json:"repository_connection_arn"`
-		RepositoryID  string `json:"repository_id"`
-		BranchName    string `json:"branch_name"`
-	} `json:"service"`
-	Instance struct {
-		Components map[string]struct {
-			Name    string        `json:"name"`
-			Outputs bundle.Inputs `json:"outputs"`
-		} `json:"components"`
-	} `json:"service_instance"`
-	Instances []struct {
-		Name        string                 `json:"name"`
-		Outputs     bundle.Inputs          `json:"outputs"`
-		Environment *environmentParameters `json:"environment"`
-	} `json:"service_instances"`
-}
-
-type environmentParameters struct {
-	Name      string        `json:"name"`
-	AccountID string        `json:"account_id"`
-	Outputs   bundle.Inputs `json:"outputs"`
-}
-
-func readParameters(file string) (parameters, error) {
-	var p parameters
-	p.Environment.Name, p.Environment.AccountID, p.Service.Name = "example", "000000000000", "example"
-	if file == "" {
-		return p, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return p, err
-	}
-	if err := json.Unmarshal(text, &p); err != nil {
-		return p, fmt.Errorf("%s: %w", file, err)
-	}
-	return p, nil
-}
-
-func (e environmentParameters) data() *bundle.EnvironmentData {
-	return &bundle.EnvironmentData{Name: e.Name, AccountID: e.AccountID, Outputs: outputs(e.Outputs)}
-}
-
-func outputs(o bundle.Inputs) []bundle.Output {
-	var list []bundle.Output
-	if o == nil {
-		return nil
-	}
-	for _, key := range o.Keys() {
-		value, _ := o.Get(key)
-		text, ok := value.(string)
-		if !ok { // outputs are texts; a list arrives as its JSON
-			raw, err := json.Marshal(value)
-			if err != nil {
-				continue
-			}
-			text = string(raw)
-		}
-		list = append(list, bundle.Output{Key: key, Value: text})
-	}
-	return list
-}
-
 func (t *tool) renderBundle(ctx context.Context, source string, o *renderOptions) error {
-	archive, err := readBundle(source)
-	if err != nil {
-		return err
+	b, err := openBundle(source)
+	if err == nil {
+		err = t.renderSpec(ctx, b, o)
 	}
-	b, err := bundle.Load(archive, bundle.DefaultLimits())
-	if e, ok := errors.AsType[*bundle.ProblemError](err); ok {
-		for _, p := range e.Problems {
-			fmt.Fprintln(t.stdout, located(source, p))
-		}
-		return fmt.Errorf("%s is not a valid bundle; \"hadron template validate %s\" says more", source, source)
-	}
-	if err != nil {
-		return err
-	}
-	spec, err := os.ReadFile(o.spec)
-	if err != nil {
-		return err
-	}
+	return t.explain(source, err)
+}
+
+func (t *tool) renderSpec(ctx context.Context, b *bundle.Bundle, o *renderOptions) error {
 	known, err := readParameters(o.parameters)
 	if err != nil {
 		return err
 	}
-	r := &specRender{tool: t, bundle: b, options: o, known: known}
-	part, data, err := r.data(string(spec))
-	if e, ok := errors.AsType[*bundle.SpecError](err); ok {
-		return fmt.Errorf("%s: %s", o.spec, strings.Join(e.Problems, "\n"+o.spec+": "))
-	}
+	s, err := readSpec(b, o.spec, known)
 	if err != nil {
 		return err
 	}
-	rendered, err := b.Render(ctx, part, data)
+	target, err := s.choose(o)
+	if err != nil {
+		return err
+	}
+	for _, w := range s.warnings {
+		t.diagnose(t.stderr, "warning", w, s.text)
+	}
+	rendered, err := s.render(ctx, target)
+	if err != nil {
+		return err
+	}
+	if err := t.writeRendered(o.out, rendered); err != nil {
+		return err
+	}
+	for _, w := range s.advice(target, rendered) {
+		w.Path = filepath.Join(o.out, w.Path)
+		t.diagnose(t.stderr, "warning", w, string(rendered.Files[0].Content))
+	}
+	return nil
+}
+
+// openBundle opens a bundle that need not be registered.
+func openBundle(source string) (*bundle.Bundle, error) {
+	archive, err := readBundle(source)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Load(archive, bundle.DefaultLimits())
+}
+
+// explain prints an error about a bundle with the line that it is about. What
+// is left to say is returned.
+func (t *tool) explain(source string, err error) error {
+	if e, ok := errors.AsType[*bundle.ProblemError](err); ok {
+		for _, p := range e.Problems {
+			t.diagnose(t.stderr, "", located(source, p), sourceOf(source, p))
+		}
+		return fmt.Errorf("%s is not a valid bundle; \"hadron template validate %s\" says more", source, source)
+	}
 	if e, ok := errors.AsType[*bundle.RenderError](err); ok {
-		p := located(source, bundle.Problem{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message})
-		return fmt.Errorf("%s\nOutputs and names that only a deployment knows can be given with --parameters", p)
+		p := bundle.Problem{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message}
+		t.diagnose(t.stderr, "", located(source, p), sourceOf(source, p))
+		return errors.New("nothing was rendered; outputs and names that only a deployment knows can be given with --parameters")
 	}
-	if err != nil {
-		return err
-	}
-	return t.writeRendered(o.out, rendered)
+	return err
 }
 
-// specRender turns a spec and parameters to the data of one part.
-type specRender struct {
-	*tool
-	bundle  *bundle.Bundle
-	options *renderOptions
-	known   parameters
+// target is one thing that a spec deploys: the environment, an instance or the
+// pipeline.
+type target struct {
+	name string // "environment", "pipeline", or that of the instance
+	part bundle.Part
+	data bundle.Data
 }
 
-func (r *specRender) data(spec string) (bundle.Part, bundle.Data, error) {
-	if r.bundle.Kind() == bundle.ServiceTemplate {
-		return r.serviceData(spec)
-	}
-	if r.options.instance != "" || r.options.pipeline {
-		return 0, bundle.Data{}, usagef("--instance and --pipeline are for service templates; this is an environment template")
-	}
-	s, err := bundle.ParseEnvironmentSpec(spec)
+// pipelineName and environmentName are the names of the targets that a spec
+// gives no name.
+const (
+	environmentName = "environment"
+	pipelineName    = "pipeline"
+)
+
+// specTargets is a spec, held against a bundle.
+type specTargets struct {
+	bundle   *bundle.Bundle
+	text     string
+	targets  []target
+	warnings []bundle.Problem // of the spec, with its file as path
+}
+
+// specError is a spec that the bundle does not accept.
+type specError struct {
+	file  string
+	cause *bundle.SpecError
+}
+
+func (e *specError) Error() string {
+	return e.file + ": " + strings.Join(e.cause.Problems, "\n"+e.file+": ")
+}
+
+func (e *specError) Unwrap() error { return e.cause }
+
+// readSpec reads a spec and makes the data of everything it deploys. A spec
+// that the bundle does not accept is a *specError.
+func readSpec(b *bundle.Bundle, file string, known parameters) (*specTargets, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return 0, bundle.Data{}, err
+		return nil, err
 	}
-	inputs, warnings, err := r.bundle.EnvironmentInputs(s)
-	r.warn(append(s.Warnings, warnings...))
-	environment := r.known.Environment.data()
+	s := &specTargets{bundle: b, text: string(text)}
+	var warnings []bundle.Problem
+	if b.Kind() == bundle.ServiceTemplate {
+		warnings, err = s.service(known)
+	} else {
+		warnings, err = s.environment(known)
+	}
+	for _, w := range warnings {
+		s.warnings = append(s.warnings, bundle.Problem{Path: file, Line: w.Line, Column: w.Column, Message: w.Path + ": " + w.Message})
+	}
+	if e, ok := errors.AsType[*bundle.SpecError](err); ok {
+		err = &specError{file, e}
+	}
+	return s, err
+}
+
+func (s *specTargets) environment(known parameters) ([]bundle.Problem, error) {
+	spec, err := bundle.ParseEnvironmentSpec(s.text)
+	if err != nil {
+		return nil, err
+	}
+	inputs, warnings, err := s.bundle.EnvironmentInputs(spec)
+	environment := known.Environment.data()
 	environment.Inputs = inputs
-	return bundle.Infrastructure, bundle.Data{Environment: environment, ResourceARN: r.arn("environment/" + environment.Name)}, err
+	s.targets = []target{{environmentName, bundle.Infrastructure, bundle.Data{
+		Environment: environment,
+		Tags:        known.tags(environment.Name, "", ""),
+		ResourceARN: known.arn("environment/" + environment.Name),
+	}}}
+	return append(spec.Warnings, warnings...), err
 }
 
-func (r *specRender) serviceData(spec string) (bundle.Part, bundle.Data, error) {
-	s, err := bundle.ParseServiceSpec(spec)
+func (s *specTargets) service(known parameters) ([]bundle.Problem, error) {
+	spec, err := bundle.ParseServiceSpec(s.text)
 	if err != nil {
-		return 0, bundle.Data{}, err
+		return nil, err
 	}
-	warnings, err := r.bundle.ServiceProblems(s)
-	r.warn(append(s.Warnings, warnings...))
+	warnings, err := s.bundle.ServiceProblems(spec)
+	warnings = append(spec.Warnings, warnings...)
 	if err != nil {
-		return 0, bundle.Data{}, err
+		return warnings, err
 	}
 	service := &bundle.ServiceData{
-		Name: r.known.Service.Name, BranchName: r.known.Service.BranchName,
-		RepositoryID: r.known.Service.RepositoryID, RepositoryConnectionARN: r.known.Service.ConnectionARN,
+		Name: known.Service.Name, BranchName: known.Service.BranchName,
+		RepositoryID: known.Service.RepositoryID, RepositoryConnectionARN: known.Service.ConnectionARN,
 	}
-	if r.options.pipeline {
-		return r.pipelineData(s, service)
+	pipeline := target{pipelineName, bundle.PipelineInfrastructure, bundle.Data{
+		Service: service, Tags: known.tags("", service.Name, ""),
+		ResourceARN: known.arn("service/" + service.Name + "/pipeline"),
+	}}
+	for _, i := range spec.Instances {
+		t, err := s.instance(spec, i, known)
+		if err != nil {
+			return warnings, err
+		}
+		t.data.Service = service
+		s.targets = append(s.targets, t)
+		asSeen := *t.data.Instance
+		asSeen.Outputs, asSeen.Environment = outputs(known.instance(i.Name).Outputs), t.data.Environment
+		pipeline.data.Instances = append(pipeline.data.Instances, asSeen)
 	}
-	name, err := r.chooseInstance(s)
-	if err != nil {
-		return 0, bundle.Data{}, err
+	if !s.bundle.HasPipeline() {
+		return warnings, nil
 	}
-	instance, err := r.instance(s, name)
-	if err != nil {
-		return 0, bundle.Data{}, err
-	}
-	data := bundle.Data{
-		Service: service, Instance: &instance, Environment: instance.Environment,
-		ResourceARN: r.arn("service/" + service.Name + "/service-instance/" + name),
-	}
-	if c, ok := r.known.Instance.Components["default"]; ok {
-		data.Component = &bundle.ComponentData{Name: c.Name, Outputs: outputs(c.Outputs)}
-	}
-	return bundle.InstanceInfrastructure, data, nil
-}
-
-func (r *specRender) pipelineData(s *bundle.ServiceSpec, service *bundle.ServiceData) (bundle.Part, bundle.Data, error) {
-	if !r.bundle.HasPipeline() {
-		return 0, bundle.Data{}, usagef("--pipeline: this service template has no pipeline")
-	}
-	inputs, _, err := r.bundle.PipelineInputs(s)
-	data := bundle.Data{
-		Service: service, Pipeline: &bundle.PipelineData{Inputs: inputs},
-		ResourceARN: r.arn("service/" + service.Name + "/pipeline"),
-	}
-	for _, i := range s.Instances {
-		instance, e := r.instance(s, i.Name)
-		err = errors.Join(err, e)
-		data.Instances = append(data.Instances, instance)
-	}
-	return bundle.PipelineInfrastructure, data, err
-}
-
-// arn is what the ARN of a deployed resource would be.
-func (r *specRender) arn(resource string) string {
-	return "arn:aws:proton:" + region + ":" + r.known.Environment.AccountID + ":" + resource
-}
-
-// chooseInstance is the instance that --instance names, or the only one.
-func (r *specRender) chooseInstance(s *bundle.ServiceSpec) (string, error) {
-	var names []string
-	for _, i := range s.Instances {
-		names = append(names, i.Name)
-	}
-	if _, ok := s.Instance(r.options.instance); ok {
-		return r.options.instance, nil
-	}
-	switch {
-	case r.options.instance != "":
-		return "", usagef("--instance: the spec has no instance %q; it has: %s", r.options.instance, strings.Join(names, ", "))
-	case len(names) == 0:
-		return "", usagef("the spec has no instances; render the pipeline with --pipeline")
-	case len(names) > 1:
-		return "", usagef("the spec has %d instances: choose one with --instance (%s), or --pipeline", len(names), strings.Join(names, ", "))
-	}
-	return names[0], nil
+	inputs, _, err := s.bundle.PipelineInputs(spec)
+	pipeline.data.Pipeline = &bundle.PipelineData{Inputs: inputs}
+	s.targets = append(s.targets, pipeline)
+	return warnings, err
 }
 
 // instance is one instance of the spec with what the parameters know of it.
-func (r *specRender) instance(s *bundle.ServiceSpec, name string) (bundle.InstanceData, error) {
-	i, _ := s.Instance(name)
-	inputs, _, err := r.bundle.InstanceInputs(s, name)
-	environment := r.known.Environment
-	out := bundle.InstanceData{Name: name, Inputs: inputs}
-	for _, p := range r.known.Instances {
-		if p.Name == name {
-			out.Outputs = outputs(p.Outputs)
-			if p.Environment != nil {
-				environment = *p.Environment
-			}
-		}
+func (s *specTargets) instance(spec *bundle.ServiceSpec, i bundle.InstanceSpec, known parameters) (target, error) {
+	inputs, _, err := s.bundle.InstanceInputs(spec, i.Name)
+	facts := known.instance(i.Name)
+	environment := known.Environment
+	if facts.Environment != nil {
+		environment = *facts.Environment
+	}
+	if environment.AccountID == "" {
+		environment.AccountID = known.Environment.AccountID
 	}
 	environment.Name = i.Environment
-	out.Environment = environment.data()
-	return out, err
+	data := bundle.Data{
+		Environment: environment.data(),
+		Instance:    &bundle.InstanceData{Name: i.Name, Inputs: inputs, Environment: environment.data()},
+		Tags:        known.tags(i.Environment, known.Service.Name, i.Name),
+		ResourceARN: known.arn("service/" + known.Service.Name + "/service-instance/" + i.Name),
+	}
+	if c, ok := facts.Components["default"]; ok {
+		data.Component = &bundle.ComponentData{Name: c.Name, Outputs: outputs(c.Outputs)}
+	}
+	return target{i.Name, bundle.InstanceInfrastructure, data}, err
 }
 
-func (r *specRender) warn(warnings []bundle.Problem) {
-	for _, w := range warnings {
-		fmt.Fprintf(r.stderr, "%s: warning: %s\n", r.options.spec, w)
+// choose is the target that --instance or --pipeline names, or the only one.
+func (s *specTargets) choose(o *renderOptions) (target, error) {
+	if s.bundle.Kind() == bundle.EnvironmentTemplate {
+		if o.instance != "" || o.pipeline {
+			return target{}, usagef("--instance and --pipeline are for service templates; this is an environment template")
+		}
+		return s.targets[0], nil
 	}
+	instances := s.targets
+	if s.bundle.HasPipeline() {
+		instances = s.targets[:len(s.targets)-1]
+	}
+	if o.pipeline {
+		if !s.bundle.HasPipeline() {
+			return target{}, usagef("--pipeline: this service template has no pipeline")
+		}
+		return s.targets[len(s.targets)-1], nil
+	}
+	var names []string
+	for _, i := range instances {
+		if i.name == o.instance {
+			return i, nil
+		}
+		names = append(names, i.name)
+	}
+	switch {
+	case o.instance != "":
+		return target{}, usagef("--instance: the spec has no instance %q; it has: %s", o.instance, strings.Join(names, ", "))
+	case len(names) == 0:
+		return target{}, usagef("the spec has no instances; render the pipeline with --pipeline")
+	case len(names) > 1:
+		return target{}, usagef("the spec has %d instances: choose one with --instance (%s), or --pipeline", len(names), strings.Join(names, ", "))
+	}
+	return instances[0], nil
+}
+
+// outputsFile is what stands for the rendering of an environment that its
+// owner provisions: the outputs that services get.
+const outputsFile = "outputs.json"
+
+func (s *specTargets) render(ctx context.Context, t target) (*bundle.Rendered, error) {
+	if _, provisioned := s.bundle.Method(t.part); provisioned {
+		return s.bundle.Render(ctx, t.part, t.data)
+	}
+	text, err := json.MarshalIndent(t.data.Environment.Inputs, "", "  ")
+	return &bundle.Rendered{Files: []bundle.File{{Path: outputsFile, Mode: 0o644, Content: append(text, '\n')}}}, err
+}
+
+// advice is what CloudFormation would say of the rendered template.
+func (s *specTargets) advice(t target, rendered *bundle.Rendered) []bundle.Problem {
+	if method, _ := s.bundle.Method(t.part); method != "CLOUDFORMATION" {
+		return nil
+	}
+	f := rendered.Files[0]
+	warnings, problems := bundle.CheckCloudFormation(f.Path, f.Content)
+	return append(problems, warnings...)
 }
 
 // writeRendered writes the files below a folder, and nothing outside of it.

@@ -1,21 +1,28 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/spf13/cobra"
 )
 
 func (t *tool) templateCommand() *cobra.Command {
-	return group("template", "Check and render template bundles",
-		"Check and render template bundles. These commands need no server.", t.validateCommand(), t.renderCommand())
+	return group("template", "Write, check, render and test template bundles",
+		`Write, check, render and test template bundles. These commands need no server and
+no network: init starts a bundle, validate checks it as registering it would,
+render shows what an engine would get, and test holds that against expected files.
+docs/templates.md explains bundles.`,
+		t.initCommand(), t.validateCommand(), t.renderCommand(), t.testCommand())
+}
+
+type validateOptions struct {
+	previous string
+	strict   bool
 }
 
 func (t *tool) validateCommand() *cobra.Command {
@@ -25,29 +32,40 @@ func (t *tool) validateCommand() *cobra.Command {
 		Long: `Check a template bundle with all the checks of a registration. PATH is a bundle's
 folder (the one that holds schema/) or an archive of one, .tar.gz.
 
+Beyond that, what the templates render to is checked where that needs no network:
+for an environment that needs no inputs with the schema's defaults, and with the
+spec of every test in tests/ (see "hadron template test").
+
 Problems are printed as file:line:column: message, and end the command with exit
-code 1. Warnings name what is accepted although it is odd. Whether the bundle is of
-an environment or a service template is seen from its content.`,
+code 1. Warnings name what is accepted although it is odd; with --strict they count
+as problems. Whether the bundle is of an environment or a service template is seen
+from its content.
+
+With --previous, PATH is also checked as the next minor version after that bundle:
+every spec that was valid has to stay valid.`,
 		Example: `  hadron template validate ./environment-templates/vpc/v1
   hadron template validate bundle.tar.gz
+  hadron template validate ./v1 --previous published/v1.0.tar.gz --strict
   hadron template validate --output json ./v1`,
 		Args: wants("PATH"),
 	}
 	output := outputFlag(cmd.Flags())
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		archive, err := readBundle(args[0])
+	o := &validateOptions{}
+	cmd.Flags().StringVar(&o.previous, "previous", "", "bundle of the minor version before, to be compatible with")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "take warnings for problems")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		v, err := validate(cmd.Context(), args[0], o)
 		if err != nil {
 			return err
 		}
-		v := register(archive)
 		if output.json() {
-			if err := t.writeJSON(v.report(args[0])); err != nil {
+			if err := t.writeJSON(v.report()); err != nil {
 				return err
 			}
 		} else {
-			t.printValidation(args[0], v)
+			t.printValidation(v)
 		}
-		if len(v.problems) > 0 {
+		if !v.valid() {
 			return quietError{errors.New("the bundle has problems")}
 		}
 		return nil
@@ -74,16 +92,54 @@ func readBundle(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// validation is what registering a bundle would say.
+// finding is a problem or a warning, and the text it points into.
+type finding struct {
+	bundle.Problem
+	source string
+}
+
+// validation is what registering a bundle would say, and what was found beyond.
 type validation struct {
+	path     string
+	strict   bool
 	want     bundle.Want
-	problems []bundle.Problem
-	warnings []bundle.Problem
+	problems []finding
+	warnings []finding
+}
+
+func (v *validation) valid() bool {
+	return len(v.problems) == 0 && (!v.strict || len(v.warnings) == 0)
+}
+
+// validate makes all checks. The error is about what could not be checked.
+func validate(ctx context.Context, path string, o *validateOptions) (*validation, error) {
+	archive, err := readBundle(path)
+	if err != nil {
+		return nil, err
+	}
+	v := &validation{path: path, strict: o.strict}
+	b, warnings, problems := v.register(archive)
+	v.warnings, v.problems = v.findings(warnings), v.findings(problems)
+	if o.previous != "" {
+		before, err := openBundle(o.previous)
+		if err != nil {
+			return nil, fmt.Errorf("--previous %s: %w", o.previous, err)
+		}
+		if next, err := bundle.Load(archive, bundle.DefaultLimits()); err == nil {
+			v.compatible(before, next)
+		}
+	}
+	if b == nil {
+		return v, nil
+	}
+	v.withDefaults(ctx, b)
+	return v, v.withTests(ctx, b)
 }
 
 // register makes all checks for what the bundle seems to be. One too broken to
-// tell is checked as each kind, and taken for the one that it fits best.
-func register(archive []byte) validation {
+// tell is checked as each kind, and taken for the one that it fits best. The
+// bundle is nil if there are problems.
+func (v *validation) register(archive []byte) (b *bundle.Bundle, warnings, problems []bundle.Problem) {
 	kinds := []bundle.Want{
 		{Kind: bundle.EnvironmentTemplate}, {Kind: bundle.ServiceTemplate},
 		{Kind: bundle.ServiceTemplate, CustomerManaged: true}, {Kind: bundle.EnvironmentTemplate, CustomerManaged: true},
@@ -95,24 +151,83 @@ func register(archive []byte) validation {
 		}
 		kinds = []bundle.Want{{Kind: b.Kind(), CustomerManaged: !standard}}
 	}
-	var best *validation
-	for _, want := range kinds {
-		_, warnings, err := bundle.Register(archive, want, bundle.DefaultLimits())
-		v := validation{want: want, warnings: warnings}
+	for n, want := range kinds {
+		registered, odd, err := bundle.Register(archive, want, bundle.DefaultLimits())
+		var wrong []bundle.Problem
 		if e, ok := errors.AsType[*bundle.ProblemError](err); ok {
-			v.problems = e.Problems
+			wrong = e.Problems
 		} else if err != nil {
-			v.problems = []bundle.Problem{{Message: err.Error()}}
+			wrong = []bundle.Problem{{Message: err.Error()}}
 		}
-		if best == nil || len(v.problems) < len(best.problems) {
-			best = &v
+		if n == 0 || len(wrong) < len(problems) {
+			b, v.want, warnings, problems = registered, want, odd, wrong
 		}
 	}
-	return *best
+	return b, warnings, problems
+}
+
+func (v *validation) findings(problems []bundle.Problem) []finding {
+	var out []finding
+	for _, p := range problems {
+		out = append(out, finding{located(v.path, p), sourceOf(v.path, p)})
+	}
+	return out
+}
+
+// compatible adds what keeps the bundle from following another.
+func (v *validation) compatible(before, next *bundle.Bundle) {
+	err := bundle.Compatible(before, next)
+	if e, ok := errors.AsType[*bundle.ProblemError](err); ok {
+		v.problems = append(v.problems, v.findings(e.Problems)...)
+	} else if err != nil {
+		v.problems = append(v.problems, finding{Problem: bundle.Problem{Path: v.path, Message: err.Error()}})
+	}
+}
+
+// withDefaults renders an environment whose spec gives no inputs, if its schema
+// lets one do so. What fails then is not refused at registration.
+func (v *validation) withDefaults(ctx context.Context, b *bundle.Bundle) {
+	if b.Kind() != bundle.EnvironmentTemplate {
+		return
+	}
+	s := &specTargets{bundle: b, text: "proton: EnvironmentSpec\n"}
+	known, err := readParameters("")
+	if err != nil {
+		return
+	}
+	if _, err := s.environment(known); err != nil {
+		return // it needs inputs
+	}
+	_, err = s.render(ctx, s.targets[0])
+	if e, ok := errors.AsType[*bundle.RenderError](err); ok {
+		p := bundle.Problem{Path: e.Path, Line: e.Line, Column: e.Column, Message: "rendered for a spec without inputs: " + e.Message}
+		v.warnings = append(v.warnings, v.findings([]bundle.Problem{p})...)
+	}
+}
+
+// withTests renders what the bundle's tests have specs for. Those that expect
+// an error are left to "template test".
+func (v *validation) withTests(ctx context.Context, b *bundle.Bundle) error {
+	if info, err := os.Stat(v.path); err != nil || !info.IsDir() {
+		return err
+	}
+	tests, err := testsOf(v.path)
+	if err != nil {
+		return err
+	}
+	for _, test := range tests {
+		if test.expectsError() {
+			continue
+		}
+		result := test.render(ctx, b)
+		v.problems = append(v.problems, result.problems...)
+		v.warnings = append(v.warnings, result.warnings...)
+	}
+	return nil
 }
 
 // describe names what a bundle was checked as.
-func (v validation) describe() string {
+func (v *validation) describe() string {
 	switch {
 	case v.want.Kind == bundle.EnvironmentTemplate && v.want.CustomerManaged:
 		return "environment template without infrastructure (provisioning CUSTOMER_MANAGED)"
@@ -124,34 +239,33 @@ func (v validation) describe() string {
 	return "service template with pipeline"
 }
 
-// located gives a problem the path that an editor can open.
-func located(path string, p bundle.Problem) bundle.Problem {
-	if full := filepath.Join(path, filepath.FromSlash(p.Path)); p.Path != "" {
-		if _, err := os.Stat(full); err == nil {
-			p.Path = full
-		}
-		return p
-	}
-	p.Path = path
-	return p
-}
-
-func (t *tool) printValidation(path string, v validation) {
+func (t *tool) printValidation(v *validation) {
 	for _, w := range v.warnings {
-		w.Message = "warning: " + w.Message
-		fmt.Fprintln(t.stdout, located(path, w))
+		t.diagnose(t.stdout, "warning", w.Problem, w.source)
 	}
 	for _, p := range v.problems {
-		fmt.Fprintln(t.stdout, located(path, p))
+		t.diagnose(t.stdout, "", p.Problem, p.source)
 	}
-	switch n := len(v.problems); n {
-	case 0:
-		fmt.Fprintf(t.stdout, "%s: valid %s\n", path, v.describe())
-	case 1:
-		fmt.Fprintf(t.stderr, "%s: not a valid %s: 1 problem\n", path, v.describe())
+	warned := ""
+	if n := len(v.warnings); n > 0 {
+		warned = ", " + count(n, "warning")
+	}
+	switch {
+	case len(v.problems) > 0:
+		fmt.Fprintf(t.stderr, "%s: not a valid %s: %s%s\n", v.path, v.describe(), count(len(v.problems), "problem"), warned)
+	case !v.valid():
+		fmt.Fprintf(t.stderr, "%s: valid %s, but --strict accepts no warnings: %s\n", v.path, v.describe(), count(len(v.warnings), "warning"))
 	default:
-		fmt.Fprintf(t.stderr, "%s: not a valid %s: %d problems\n", path, v.describe(), n)
+		fmt.Fprintf(t.stdout, "%s: valid %s%s\n", v.path, v.describe(), warned)
 	}
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 type jsonProblem struct {
@@ -169,100 +283,18 @@ type jsonReport struct {
 	Warnings        []jsonProblem `json:"warnings"`
 }
 
-func (v validation) report(path string) jsonReport {
-	list := func(problems []bundle.Problem) []jsonProblem {
-		out := make([]jsonProblem, len(problems))
-		for n, p := range problems {
-			p = located(path, p)
-			out[n] = jsonProblem{p.Path, p.Line, p.Column, p.Message}
-		}
-		return out
-	}
+func (v *validation) report() jsonReport {
 	kind := "environment"
 	if v.want.Kind == bundle.ServiceTemplate {
 		kind = "service"
 	}
-	return jsonReport{len(v.problems) == 0, kind, v.want.CustomerManaged, list(v.problems), list(v.warnings)}
+	return jsonReport{v.valid(), kind, v.want.CustomerManaged, jsonProblems(v.problems), jsonProblems(v.warnings)}
 }
 
-func (t *tool) renderCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "render PATH --spec FILE --out DIR | --file TEMPLATE",
-		Short: "Render a template bundle for a spec, or one template file",
-		Long: `Render a bundle for a spec: write the files that an engine would be given to DIR,
-and print the commands it would run. Nothing is deployed.
-
-What only a deployment knows is taken from --parameters, a JSON file that looks like
-the inputs file of a deployment; all of it may be left out:
-
-  {"environment": {"name": "dev", "account_id": "111122223333", "outputs": {"VpcId": "vpc-1"}},
-   "service": {"name": "shop", "repository_id": "acme/shop", "branch_name": "main"},
-   "service_instances": [{"name": "shop-dev", "outputs": {"Url": "http://…"}}]}
-
-Of a service template, --instance names the instance to render, or --pipeline the
-pipeline; a spec with one instance needs neither.
-
-With --file, one Jinja template is rendered to standard output, with exactly the
-names in --parameters.`,
-		Example: `  hadron template render ./vpc/v1 --spec spec.yaml --out /tmp/out
-  hadron template render ./web/v1 --spec spec.yaml --out /tmp/out --instance shop-dev --parameters outputs.json
-  hadron template render ./web/v1 --spec spec.yaml --out /tmp/out --pipeline
-  hadron template render --file cloudformation.yaml --parameters names.json`,
+func jsonProblems(findings []finding) []jsonProblem {
+	out := make([]jsonProblem, len(findings))
+	for n, p := range findings {
+		out[n] = jsonProblem{p.Path, p.Line, p.Column, p.Message}
 	}
-	o := &renderOptions{}
-	flags := cmd.Flags()
-	flags.StringVar(&o.spec, "spec", "", "spec file of the environment or service")
-	flags.StringVar(&o.out, "out", "", "folder to write to; made if it is not there")
-	flags.StringVar(&o.parameters, "parameters", "", "JSON file of what only a deployment knows")
-	flags.StringVar(&o.instance, "instance", "", "service instance to render")
-	flags.BoolVar(&o.pipeline, "pipeline", false, "render the pipeline")
-	flags.StringVar(&o.file, "file", "", "one template file, rendered to standard output")
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if o.file != "" {
-			for _, name := range []string{"spec", "out", "instance", "pipeline"} {
-				if flags.Changed(name) {
-					return usagef("%s: --file and --%s exclude each other", cmd.CommandPath(), name)
-				}
-			}
-			return wants()(cmd, args)
-		}
-		return wants("PATH (or --file)")(cmd, args)
-	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if o.file != "" {
-			return t.renderFile(cmd, o)
-		}
-		switch {
-		case o.spec == "":
-			return usagef("%s: --spec FILE is missing", cmd.CommandPath())
-		case o.out == "":
-			return usagef("%s: --out DIR is missing", cmd.CommandPath())
-		case o.pipeline && o.instance != "":
-			return usagef("%s: --instance and --pipeline exclude each other", cmd.CommandPath())
-		}
-		return t.renderBundle(cmd.Context(), args[0], o)
-	}
-	return cmd
-}
-
-func (t *tool) renderFile(cmd *cobra.Command, o *renderOptions) error {
-	source, err := os.ReadFile(o.file)
-	if err != nil {
-		return err
-	}
-	parameters := []byte("{}")
-	if o.parameters != "" {
-		if parameters, err = os.ReadFile(o.parameters); err != nil {
-			return err
-		}
-	}
-	text, err := bundle.RenderFile(cmd.Context(), o.file, string(source), bytes.TrimSpace(parameters))
-	if e, ok := errors.AsType[*bundle.RenderError](err); ok {
-		return errors.New(bundle.Problem{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message}.String())
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", cmp.Or(o.parameters, "--parameters"), err)
-	}
-	_, err = t.stdout.Write([]byte(text))
-	return err
+	return out
 }

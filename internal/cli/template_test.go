@@ -159,7 +159,7 @@ func TestRenderWritesWhatCloudFormationGets(t *testing.T) {
 	if got.stdout != filepath.Join(out, "cloudformation.yaml")+"\n" {
 		t.Errorf("stdout: %s", got.stdout)
 	}
-	if !strings.Contains(got.stderr, "spec.yaml: warning: spec.cdir") {
+	if !strings.Contains(got.stderr, "spec.yaml:1:44: warning: spec.cdir") {
 		t.Errorf("no warning of the unknown input: %s", got.stderr)
 	}
 }
@@ -229,12 +229,12 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		"an undefined name":     {[]string{undefined, "--spec", spec}, 1, "hadron: " + undefined + "/infrastructure/cloudformation.yaml:2:7: 'environment.inputs.nothing' is undefined\n"},
+		"an undefined name":     {[]string{undefined, "--spec", spec}, 1, undefined + "/infrastructure/cloudformation.yaml:2:7: 'environment.inputs.nothing' is undefined\n  2 | B: {{ environment.inputs.nothing }}\n    |       ^\n"},
 		"an invalid bundle":     {[]string{invalid, "--spec", spec}, 1, "is not a valid bundle; \"hadron template validate " + invalid + "\" says more"},
 		"a spec that is wrong":  {[]string{good, "--spec", bad}, 1, bad + ": Spec validation failed: spec.count: "},
 		"a spec of nothing":     {[]string{good, "--spec", "/none"}, 1, "no such file"},
 		"pipeline of an env":    {[]string{good, "--spec", spec, "--pipeline"}, 2, "this is an environment template"},
-		"parameters not JSON":   {[]string{good, "--spec", spec, "--parameters", bad}, 1, bad + ": invalid character"},
+		"parameters not JSON":   {[]string{good, "--spec", spec, "--parameters", bad}, 1, bad + ":1: invalid character"},
 		"no instance chosen":    {[]string{webService + "/v1", "--spec", webService + "/spec/spec.yaml"}, 2, "choose one with --instance (hello-dev, hello-prod), or --pipeline"},
 		"no such instance":      {[]string{webService + "/v1", "--spec", webService + "/spec/spec.yaml", "--instance", "x"}, 2, `no instance "x"; it has: hello-dev, hello-prod`},
 		"the other kind's spec": {[]string{good, "--spec", webService + "/spec/spec.yaml"}, 1, `proton must be EnvironmentSpec, not "ServiceSpec"`},
@@ -259,7 +259,7 @@ func TestRenderOfOneFile(t *testing.T) {
 		t.Errorf("got %q, want %q", got.stdout, want)
 	}
 	none := hadron(t, nil, "template", "render", "--file", template).wantCode(t, 1)
-	if want := "hadron: " + template + ":1:4: 'a' is undefined\n"; none.stderr != want {
+	if want := template + ":1:4: 'a' is undefined\n  1 | {{ a.b }}|{{ n }}|{{ x }}|{{ list }}\n    |    ^\n"; none.stderr != want {
 		t.Errorf("got %q, want %q", none.stderr, want)
 	}
 	list := write(t, filepath.Join(dir, "list.json"), "[1]")

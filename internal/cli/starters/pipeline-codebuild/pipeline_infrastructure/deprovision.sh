@@ -1,0 +1,4 @@
+#!/bin/sh
+# Removes the pipeline.
+set -eu
+rm -f "$(jq -er .pipeline.inputs.script proton-inputs.json)"
