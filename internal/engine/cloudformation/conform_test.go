@@ -18,11 +18,13 @@ import (
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
 )
 
+var testCredentials = credentials.NewStaticCredentialsProvider("AKIAFAKE", "secret", "")
+
 const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
 
 func newDriver(s *cfntest.Server, change func(*cloudformation.Config)) *cloudformation.Driver {
 	c := cloudformation.Config{
-		Endpoint: s.URL, STSEndpoint: s.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAFAKE", "secret", ""),
+		Endpoint: s.URL, STSEndpoint: s.URL, Credentials: testCredentials,
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond,
 	}
 	if change != nil {

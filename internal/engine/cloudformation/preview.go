@@ -109,8 +109,7 @@ func (s *session) previewChangeSet(ctx context.Context, kind types.ChangeSetType
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 		defer cancel()
 		if before == nil && id != "" {
-			_, gone := s.api.DeleteStack(ctx, &cfn.DeleteStackInput{StackName: &id})
-			err = errors.Join(err, gone)
+			err = errors.Join(err, s.unplan(ctx, id))
 			return
 		}
 		err = errors.Join(err, s.deleteChangeSet(ctx, name))
@@ -133,6 +132,26 @@ func (s *session) previewChangeSet(ctx context.Context, kind types.ChangeSetType
 		select {
 		case <-ctx.Done():
 			return engine.Changes{}, context.Cause(ctx)
+		case <-time.After(s.again().Wait):
+		}
+	}
+}
+
+// unplan deletes the stack that was planned with a change set, and waits for
+// its end.
+func (s *session) unplan(ctx context.Context, id string) error {
+	if _, err := s.api.DeleteStack(ctx, &cfn.DeleteStackInput{StackName: &id}); err != nil {
+		return err
+	}
+	s.cp.Polls = 0
+	for {
+		stack, err := s.describe(ctx, id)
+		if err != nil || stack == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("stack %s, planned for a preview, is still in %s: %w", s.name, stack.StackStatus, ctx.Err())
 		case <-time.After(s.again().Wait):
 		}
 	}

@@ -70,6 +70,7 @@ func (s *session) describe(ctx context.Context, name string) (*types.Stack, erro
 // events returns the run's events on a stack that are newer than the one with
 // the ID until, oldest first, and the newest of all.
 func (s *session) events(ctx context.Context, id, until string) (mine []types.StackEvent, newest *types.StackEvent, err error) {
+	seen := map[string]bool{} // pages move while events come in
 	pages := cfn.NewDescribeStackEventsPaginator(s.api, &cfn.DescribeStackEventsInput{StackName: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -89,7 +90,10 @@ func (s *session) events(ctx context.Context, id, until string) (mine []types.St
 				slices.Reverse(mine)
 				return mine, newest, nil
 			}
-			mine = append(mine, e)
+			if id := aws.ToString(e.EventId); !seen[id] {
+				seen[id] = true
+				mine = append(mine, e)
+			}
 		}
 	}
 	slices.Reverse(mine)

@@ -36,7 +36,7 @@ func (s *session) stop(ctx context.Context, v view) (ended bool, err error) {
 		return false, err
 	case v.changing():
 		return false, nil
-	case v.purpose == cancelTheGoal && (v.status() == types.StackStatusDeleteFailed || v.status() == types.StackStatusUpdateRollbackFailed):
+	case v.status() == types.StackStatusDeleteFailed || v.status() == types.StackStatusUpdateRollbackFailed:
 		why, err := s.why(ctx, v)
 		if err == nil {
 			err = engine.MarkPermanent(fmt.Errorf("%s", s.clean(why)))
