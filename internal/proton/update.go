@@ -1,6 +1,9 @@
 package proton
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // UpdateType says what an update call deploys.
 type UpdateType string
@@ -52,6 +55,10 @@ func (r UpdateRequest) wanted(t Template, current Version, versions []TemplateVe
 		return Version{major, minor}, nil
 	}
 	minor := RecommendMinor(versions, major)
+	exists := slices.ContainsFunc(versions, func(v TemplateVersion) bool { return v.Major == major })
+	if minor < 0 && !exists {
+		return none, NoTemplateVersion(t.Scope, t.Kind, t.Name, Version{Major: major}.MajorString())
+	}
 	if minor < 0 {
 		return none, Errorf(Invalid, "No published version of template %s is available.", t.Name)
 	}
