@@ -22,7 +22,6 @@ import (
 //	lock         locked by whoever works on the run; holds the supervisor's pid
 //	cancelled    there if the run was cancelled: it never starts (again)
 //	result.json  how the run ended; there only if it ended by itself
-//	plan         what was planned, and then applied
 //	src, home, tmp
 //
 // The lock is a lock on an open file that the server shares with the
@@ -133,7 +132,7 @@ func (f *folder) fresh() (again bool, err error) {
 	if again = f.has("src"); again {
 		killMarked(f.dir)
 	}
-	for _, name := range []string{"src", "home", "tmp", "plan"} {
+	for _, name := range []string{"src", "home", "tmp"} {
 		if err := engine.RemoveFolder(f.path(name)); err != nil {
 			return again, err
 		}

@@ -1,7 +1,7 @@
 // Package opentofu provisions folders of OpenTofu or Terraform files by running
-// the user's tofu or terraform program on the machine the server runs on:
-// init, plan, and apply of exactly that plan. States are kept by a States
-// behind an HTTP backend, which replaces the one that the files name.
+// the user's tofu or terraform program on the machine the server runs on: init,
+// then apply. States are kept by a States behind an HTTP backend, which
+// replaces the one that the files name.
 //
 // The tool is not a child of the server but of a supervisor: this same binary,
 // started again, which is why main functions that use a Driver call

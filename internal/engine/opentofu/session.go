@@ -257,24 +257,15 @@ func classify(what string, err error) error {
 	return failure(fmt.Sprintf("%s: %v", what, err))
 }
 
-// carryOut plans, and applies the plan if it changes anything.
+// carryOut plans and applies, under one lock and in one process: nobody can
+// change anything in between, and the tool and its providers, which take longer
+// to start than most plans to make, start once. The plan is in the log.
 func (s *session) carryOut(ctx context.Context) error {
-	plan := s.folder.path("plan")
-	args := []string{"-input=false", "-json", "-detailed-exitcode", "-out=" + plan}
+	args := []string{"-input=false", "-json", "-auto-approve"}
 	if s.run.Goal == engine.Destroy {
 		args = append(args, "-destroy")
 	}
-	exit, e, err := s.call(ctx, "plan", args...)
-	const changes = 2 // by -detailed-exitcode
-	switch {
-	case err != nil:
-		return err
-	case exit == 0:
-		return nil
-	case exit != changes:
-		return s.fault(ctx, "plan", exit, e)
-	}
-	exit, e, err = s.call(ctx, "apply", "-input=false", "-json", plan)
+	exit, e, err := s.call(ctx, "apply", args...)
 	if err == nil && exit != 0 {
 		err = s.fault(ctx, "apply", exit, e)
 	}
@@ -327,30 +318,25 @@ func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...
 	return exit, err
 }
 
-// The tools give their errors no codes. These are the two that tell of someone
-// else's work on the same state.
-const (
-	errorLocked = "Error acquiring the state lock"
-	errorStale  = "Saved plan is stale"
-)
+// errorLocked is how the tools begin the error about a lock that someone else
+// holds. Their errors have no codes.
+const errorLocked = "Error acquiring the state lock"
 
 // fault words a command's failure.
 func (s *session) fault(ctx context.Context, command string, exit int, e *events) error {
 	for _, d := range e.errors {
-		switch d.Summary {
-		case errorStale:
-			return &blockedError{"the state was changed by someone else after the plan"}
-		case errorLocked:
-			holder, err := s.States.Holder(ctx, StateName(s.run.ResourceARN))
-			if err != nil {
-				return err
-			}
-			if holder != "" {
-				return &blockedError{"the state is locked by " + holder}
-			}
-			if strings.Contains(d.Detail, "Lock Info") { // given up meanwhile
-				return &blockedError{"the state was locked by someone else"}
-			}
+		if d.Summary != errorLocked {
+			continue
+		}
+		holder, err := s.States.Holder(ctx, StateName(s.run.ResourceARN))
+		if err != nil {
+			return err
+		}
+		if holder != "" {
+			return &blockedError{"the state is locked by " + holder}
+		}
+		if strings.Contains(d.Detail, "Lock Info") { // given up meanwhile
+			return &blockedError{"the state was locked by someone else"}
 		}
 	}
 	return failure(fmt.Sprintf("%s %s failed: %s", s.tool, command, e.failure(exit)))
