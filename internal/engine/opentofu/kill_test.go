@@ -241,3 +241,30 @@ func TestStopOfTheServerInterruptsAndKeepsTheState(t *testing.T) {
 		t.Errorf("the first resource was made %d times", strings.Count(string(made), "x"))
 	}
 }
+
+func TestStateThatDoesNotFollowIsPutAside(t *testing.T) {
+	tool(t)
+	t.Parallel()
+	d := newBackend(t).driver(t, t.TempDir(), nil)
+	r, _ := newRun("main.tf", `output "v" { value = "kept" }`)
+	succeed(t, d, r)
+	r, log := newRun("main.tf", `output "v" { value = "kept" }`)
+	src := filepath.Join(d.Root, "runs", r.ID, "src")
+	if err := os.MkdirAll(src, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const foreign = `{"version": 4, "serial": 9, "lineage": "another"}`
+	if err := os.WriteFile(filepath.Join(src, "errored.tfstate"), []byte(foreign), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if st := succeed(t, d, r); len(st.Outputs) != 1 || st.Outputs[0].Value != "kept" {
+		t.Errorf("got %+v\n%s", st, log)
+	}
+	aside, _ := filepath.Glob(filepath.Join(d.Root, "undelivered", r.ID+"-*.tfstate"))
+	if len(aside) != 1 {
+		t.Fatalf("put aside: %q, want one state", aside)
+	}
+	if text, err := os.ReadFile(aside[0]); string(text) != foreign || err != nil {
+		t.Errorf("put aside is %q, %v", text, err)
+	}
+}
