@@ -142,10 +142,15 @@ func waitingPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipelin
 }
 
 // adoptSpec takes over into the service's spec what a succeeded deployment of
-// one part has deployed, so that the spec says what is in force.
+// one part has deployed, so that the spec says what is in force. The spec of an
+// update in progress is adopted as a whole at its end; an instance that the
+// update leaves alone may have been deployed with other values meanwhile, which
+// that spec must not undo.
 func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, bool, error) {
-	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec || service.Update != nil {
-		return service, false, nil // an update's spec is adopted as a whole at its end
+	u := service.Update
+	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec ||
+		u != nil && (d.TargetType == proton.TargetPipeline || slices.Contains(u.Added, d.InstanceName)) {
+		return service, false, nil
 	}
 	var spec string
 	var err error
@@ -157,6 +162,11 @@ func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, boo
 	changed := err == nil && spec != service.Spec
 	if changed {
 		service.Spec, service.Creation.Modified = spec, true
+	}
+	if changed && u != nil {
+		next := *u
+		next.Spec, err = bundle.MergeInstance(u.Spec, d.Target.Spec, d.InstanceName)
+		service.Update = &next
 	}
 	return service, changed, err
 }
