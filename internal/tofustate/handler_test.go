@@ -209,8 +209,8 @@ func TestStatesAboveTheLimitAreRefused(t *testing.T) {
 	if code, text := c.do("POST", "acct/dev", strings.Repeat(" ", tofustate.MaxState+1)); code != 413 {
 		t.Errorf("got %d %s, want 413", code, text)
 	}
-	if code, text := c.do("POST", "acct/dev", `{"serial": 1`+strings.Repeat(" ", 9<<20)+`}`); code != 200 {
-		t.Errorf("a state of 9 MiB: %d %s", code, text)
+	if code, text := c.do("POST", "acct/dev", `{"serial": 1`+strings.Repeat(" ", 1<<20)+`}`); code != 200 {
+		t.Errorf("a state of 1 MiB: %d %s", code, text)
 	}
 }
 
