@@ -197,6 +197,20 @@ func TestABundleWithoutTestsFails(t *testing.T) {
 	}
 }
 
+// Scripts of commands are the bundle's own; expecting them again would only
+// repeat each change to them.
+func TestCopiedFilesOfCommandsAreNotExpected(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "shared")
+	hadron(t, nil, "template", "init", "environment", dir, "--engine", "codebuild").wantCode(t, 0)
+	entries, err := os.ReadDir(filepath.Join(dir, "tests/default/expected/environment"))
+	if err != nil || len(entries) != 1 || entries[0].Name() != "proton-inputs.json" {
+		t.Errorf("expected files: %v (%v)", entries, err)
+	}
+	write(t, filepath.Join(dir, "infrastructure/provision.sh"), "echo other")
+	hadron(t, nil, "template", "test", dir).wantCode(t, 0)
+}
+
 // An instance may have the name of the pipeline; a test of it cannot.
 func TestAnInstanceCalledPipelineHasNoPlace(t *testing.T) {
 	t.Parallel()
