@@ -107,7 +107,7 @@ func newBackend(t testing.TB) *backend {
 func (b *backend) driver(t testing.TB, root string, change func(*opentofu.Driver)) *opentofu.Driver {
 	t.Helper()
 	d := opentofu.Driver{
-		Root: root, Binary: os.Getenv("HADRON_TOFU"), URL: b.url, States: b.States, Grace: 10 * time.Second, LockPoll: 100 * time.Millisecond,
+		Root: root, Binary: os.Getenv("HADRON_TOFU"), URL: b.url, States: b.States, Grace: 30 * time.Second, LockPoll: 100 * time.Millisecond,
 		Key: func(context.Context, engine.Run) (string, string, error) { return key, password, nil },
 	}
 	if change != nil {

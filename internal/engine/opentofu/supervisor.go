@@ -58,10 +58,11 @@ type supervisor struct {
 	frames *json.Encoder      // after the server's death to nowhere
 }
 
-// hurry is the longest grace when the server is dead: long enough for the tool
-// to give up on the backend and write its state to a file, short enough for
-// another server that is about to carry on.
-const hurry = 8 * time.Second
+// hurry is the longest grace when the server is dead. A tool that gives up on
+// the backend has written its state to a file within some 6 s, on a busy machine
+// within 10; killed before that it would lose what it has made, and that would
+// be made again. Another server carries on as soon as the tool has ended.
+const hurry = 25 * time.Second
 
 func superviseTool() error {
 	// The tool is told to die with the thread that started it: keep to it.
