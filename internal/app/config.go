@@ -62,6 +62,8 @@ type Config struct {
 	QuotaServices int `setting:"quota-services" default:"1000"`
 	// QuotaInstancesPerService is how many instances a service may have.
 	QuotaInstancesPerService int `setting:"quota-instances-per-service" default:"20"`
+	// QuotaComponents is how many components an account may have in a Region.
+	QuotaComponents int `setting:"quota-components" default:"1000"`
 	// QuotaAccountConnections is how many environment account connections an
 	// environment account may have in a Region.
 	QuotaAccountConnections int `setting:"quota-account-connections" default:"1000"`
@@ -114,7 +116,7 @@ func (c Config) Check() error {
 	for name, n := range map[string]int{
 		"quota-templates": c.QuotaTemplates, "quota-versions-per-template": c.QuotaVersionsPerTemplate,
 		"quota-environments": c.QuotaEnvironments, "quota-services": c.QuotaServices, "quota-instances-per-service": c.QuotaInstancesPerService,
-		"quota-account-connections": c.QuotaAccountConnections,
+		"quota-components": c.QuotaComponents, "quota-account-connections": c.QuotaAccountConnections,
 	} {
 		if n < 0 {
 			fail(name, "%d is negative", n)
@@ -148,6 +150,7 @@ func (c Config) bundleLimits() (bundle.Limits, error) {
 func (c Config) quotas() control.Quotas {
 	return control.Quotas{
 		Templates: c.QuotaTemplates, VersionsPerTemplate: c.QuotaVersionsPerTemplate, Environments: c.QuotaEnvironments,
-		Services: c.QuotaServices, InstancesPerService: c.QuotaInstancesPerService, AccountConnections: c.QuotaAccountConnections,
+		Services: c.QuotaServices, InstancesPerService: c.QuotaInstancesPerService,
+		Components: c.QuotaComponents, AccountConnections: c.QuotaAccountConnections,
 	}
 }

@@ -81,6 +81,7 @@ var usage = map[string]string{
 	"quota-environments":          "environments an account may have in a Region",
 	"quota-services":              "services an account may have in a Region",
 	"quota-instances-per-service": "instances a service may have",
+	"quota-components":            "components an account may have in a Region",
 	"quota-account-connections":   "account connections an environment account may have",
 }
 

@@ -48,7 +48,7 @@ func start(t *testing.T, change ...func(*Config)) *fixture {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	f.engines = engine.Set{engine.Command: f.engine}
+	f.engines = engine.Set{engine.Command: f.engine, engine.CloudFormation: f.engine, engine.OpenTofu: f.engine}
 	s, err := Start(t.Context(), c, log, WithEngines(f.engines))
 	if err != nil {
 		t.Fatal(err)

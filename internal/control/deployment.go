@@ -42,7 +42,7 @@ func (p *Plane) GetDeployment(ctx context.Context, in *api.GetDeploymentInput) (
 }
 
 // ListDeployments lists deployments, newest first: all, or those of what is
-// named. An environment's include those of the instances in it. NotFound for
+// named. An environment's include those of the instances and components in it. NotFound for
 // names that neither exist nor have a history, Invalid.
 func (p *Plane) ListDeployments(ctx context.Context, in *api.ListDeploymentsInput) (*api.ListDeploymentsOutput, error) {
 	s := scopeOf(ctx)
@@ -111,7 +111,8 @@ func namedExist(ctx context.Context, tx *store.Tx, s proton.Scope, f store.Deplo
 		}
 	}
 	if f.Component != "" {
-		return proton.Errorf(proton.NotFound, "The requested component does not exist: %s", s.ComponentARN(f.Component))
+		_, err := tx.Component(ctx, s, f.Component)
+		return err
 	}
 	return nil
 }
@@ -338,7 +339,7 @@ func needed(ctx context.Context, tx *store.Tx, d proton.Deployment) (bool, error
 	case proton.TargetPipeline:
 		target = pipelineTarget(d.Scope, d.ServiceName)
 	default:
-		return false, nil
+		target = componentTarget(d.Scope, d.ComponentName)
 	}
 	_, r, err := target(ctx, tx)
 	if proton.IsNotFound(err) {

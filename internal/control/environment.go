@@ -297,7 +297,7 @@ func (p *Plane) DeleteEnvironment(ctx context.Context, in *api.DeleteEnvironment
 	return out, err
 }
 
-// namedDependents is how many instances a refusal lists.
+// namedDependents is how many instances or components a refusal lists.
 const namedDependents = 20
 
 func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e proton.Environment) (proton.Environment, error) {
@@ -309,7 +309,15 @@ func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e prot
 	for _, i := range instances {
 		arns = append(arns, i.ARN())
 	}
-	if err := proton.RefuseEnvironmentDelete(e, arns, nil); err != nil {
+	components, err := tx.Components(ctx, e.Scope, store.ComponentFilter{Environment: e.Name}, "", namedDependents)
+	if err != nil {
+		return e, err
+	}
+	var componentARNs []proton.ARN
+	for _, c := range components {
+		componentARNs = append(componentARNs, c.ARN())
+	}
+	if err := proton.RefuseEnvironmentDelete(e, arns, componentARNs); err != nil {
 		return e, err
 	}
 	if err := p.useConnection(ctx, tx, &e); err != nil {

@@ -58,8 +58,10 @@ func notifiable(s proton.Scope, r proton.Resource) (deployed, error) {
 		return instanceTarget(s, r.Name, r.Child), nil
 	case proton.ResourcePipeline:
 		return pipelineTarget(s, r.Name), nil
+	case proton.ResourceComponent:
+		return componentTarget(s, r.Name), nil
 	}
-	return nil, proton.Errorf(proton.Invalid, "Resource %s is not deployed: give the ARN of an environment, a service instance or a pipeline.", r.ARN())
+	return nil, proton.Errorf(proton.Invalid, "Resource %s is not deployed: give the ARN of an environment, a service instance, a pipeline or a component.", r.ARN())
 }
 
 // lateReport judges a report on a deployment that has ended: only a repeat of

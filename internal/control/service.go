@@ -289,6 +289,9 @@ func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service pr
 	if err != nil {
 		return service, err
 	}
+	if err := refuseAttached(ctx, tx, service, instances); err != nil {
+		return service, err
+	}
 	plan, err := proton.PlanServiceDelete(service, instances, pipeline, p.newID, p.now())
 	if err != nil {
 		return service, err
@@ -310,4 +313,18 @@ func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service pr
 		}
 	}
 	return plan.Service, tx.InsertDeployments(ctx, plan.Deployments...)
+}
+
+// refuseAttached refuses to remove instances of a service that a component is
+// attached to.
+func refuseAttached(ctx context.Context, tx *store.Tx, service proton.Service, instances []proton.ServiceInstance) error {
+	components, err := tx.AttachedComponents(ctx, service.Scope, service.Name)
+	if err != nil {
+		return err
+	}
+	attached := map[string]proton.ARN{}
+	for instance, c := range components {
+		attached[instance] = c.ARN()
+	}
+	return proton.RefuseAttached(instances, attached)
 }

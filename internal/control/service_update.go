@@ -278,6 +278,10 @@ func (p *Plane) beginServiceUpdate(ctx context.Context, tx *store.Tx, service pr
 			return service, err
 		}
 	}
+	removed := slices.DeleteFunc(slices.Clone(instances), func(i proton.ServiceInstance) bool { return !slices.Contains(u.removed, i.Name) })
+	if err := refuseAttached(ctx, tx, service, removed); err != nil {
+		return service, err
+	}
 	plan, err := proton.PlanServiceUpdate(service, instances, pipeline, u.spec, u.added, u.removed, environments, p.newID, p.now())
 	if err != nil {
 		return service, err

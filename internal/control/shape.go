@@ -251,6 +251,28 @@ func toServiceInstanceSummary(i proton.ServiceInstance) api.ServiceInstanceSumma
 	}
 }
 
+func toComponent(c proton.Component) *api.Component {
+	return &api.Component{
+		Arn: text(c.ARN()), Name: &c.Name, Description: text(c.Description), EnvironmentName: &c.EnvironmentName,
+		ServiceName: text(c.ServiceName), ServiceInstanceName: text(c.InstanceName), ServiceSpec: text(c.ServiceSpec),
+		DeploymentStatus: api.Ptr(api.DeploymentStatus(c.Status)), DeploymentStatusMessage: text(c.StatusMessage),
+		CreatedAt: timestamp(c.CreatedAt), LastModifiedAt: timestamp(c.LastModifiedAt), LastDeploymentAttemptedAt: timestamp(c.LastAttemptedAt),
+		LastDeploymentSucceededAt: timestamp(c.LastSucceededAt), LastAttemptedDeploymentId: text(c.LastAttemptedDeploymentID),
+		LastSucceededDeploymentId: text(c.LastSucceededDeploymentID), LastClientRequestToken: text(c.LastClientToken),
+	}
+}
+
+func toComponentSummary(c proton.Component) api.ComponentSummary {
+	return api.ComponentSummary{
+		Arn: text(c.ARN()), Name: &c.Name, EnvironmentName: &c.EnvironmentName,
+		ServiceName: text(c.ServiceName), ServiceInstanceName: text(c.InstanceName),
+		DeploymentStatus: api.Ptr(api.DeploymentStatus(c.Status)), DeploymentStatusMessage: text(c.StatusMessage),
+		CreatedAt: timestamp(c.CreatedAt), LastModifiedAt: timestamp(c.LastModifiedAt), LastDeploymentAttemptedAt: timestamp(c.LastAttemptedAt),
+		LastDeploymentSucceededAt: timestamp(c.LastSucceededAt), LastAttemptedDeploymentId: text(c.LastAttemptedDeploymentID),
+		LastSucceededDeploymentId: text(c.LastSucceededDeploymentID),
+	}
+}
+
 func toDeployment(d proton.Deployment) *api.Deployment {
 	return &api.Deployment{
 		Arn: text(d.ARN()), Id: &d.ID, DeploymentStatus: api.Ptr(api.DeploymentStatus(d.Status)),
@@ -283,6 +305,12 @@ func toTargetState(d proton.Deployment) *api.DeploymentState {
 }
 
 func toState(d proton.Deployment, s proton.State) *api.DeploymentState {
+	if c := s.Component; c != nil {
+		return &api.DeploymentState{Component: &api.ComponentState{
+			ServiceName: &c.ServiceName, ServiceInstanceName: &c.InstanceName, // empty while detached
+			ServiceSpec: text(c.ServiceSpec), TemplateFile: &c.TemplateFile,
+		}}
+	}
 	if s.Version.IsZero() {
 		return nil
 	}

@@ -15,7 +15,7 @@ func (p *Plane) GetResourcesSummary(ctx context.Context, in *api.GetResourcesSum
 	if err := p.authorize(ctx, "GetResourcesSummary", anyResource); err != nil {
 		return nil, err
 	}
-	counts := &api.CountsSummary{Components: &api.ResourceCountsSummary{Total: api.Ptr(int64(0)), Failed: api.Ptr(int64(0))}}
+	counts := &api.CountsSummary{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
 		environments, err := tx.CountTemplatesOf(ctx, s, proton.EnvironmentTemplate)
 		if err != nil {
@@ -25,6 +25,11 @@ func (p *Plane) GetResourcesSummary(ctx context.Context, in *api.GetResourcesSum
 		if err != nil {
 			return err
 		}
+		components, err := tx.ComponentCounts(ctx, s)
+		if err != nil {
+			return err
+		}
+		counts.Components = &api.ResourceCountsSummary{Total: &components.Total, Failed: &components.Failed}
 		counts.EnvironmentTemplates = &api.ResourceCountsSummary{Total: &environments.Total}
 		counts.ServiceTemplates = &api.ResourceCountsSummary{Total: &services.Total}
 		for _, part := range []struct {

@@ -136,6 +136,10 @@ func lineage(ctx context.Context, tx *store.Tx, r proton.Resource) (proton.Linea
 		i, err = tx.ServiceInstance(ctx, r.Scope, r.Name, r.Child)
 		l.TemplateKind, l.Template, l.Environment = proton.ServiceTemplate, i.TemplateName, i.EnvironmentName
 		l.Service, l.Instance = r.Name, r.Child
+	case proton.ResourceComponent:
+		var c proton.Component
+		c, err = tx.Component(ctx, r.Scope, r.Name)
+		l.Environment, l.Service, l.Instance, l.Component = c.EnvironmentName, c.ServiceName, c.InstanceName, r.Name
 	case proton.ResourceAccountConnection:
 		var ok bool
 		if _, ok, err = tx.AccountConnection(ctx, r.Name); err == nil && !ok {

@@ -241,6 +241,13 @@ func (p *Plane) UpdateServiceInstance(ctx context.Context, in *api.UpdateService
 		if err := p.readyForInstance(ctx, tx, s, i.ServiceName, i.EnvironmentName, v); err != nil {
 			return err
 		}
+		component, err := tx.AttachedComponent(ctx, s, i.ServiceName, i.Name)
+		if err != nil {
+			return err
+		}
+		if err := proton.RefuseBeside(component); err != nil {
+			return err
+		}
 		next, d, err := proton.PlanApply(s, proton.TargetServiceInstance, i.ARN(), i.Deployable, target, p.newID, p.now())
 		if err != nil {
 			return err

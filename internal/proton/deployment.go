@@ -30,6 +30,8 @@ type State struct {
 	EnvironmentDeploymentID string   `json:"environmentDeploymentId,omitempty"`
 	PipelineDeploymentID    string   `json:"pipelineDeploymentId,omitempty"`
 	ComponentDeploymentIDs  []string `json:"componentDeploymentIds,omitempty"`
+	// Component is the state of a component, which has no template and version.
+	Component *ComponentState `json:"component,omitempty"`
 }
 
 // Output is one value that a deployment offers to what is built on it.
@@ -63,7 +65,7 @@ type Deployment struct {
 	RunID           string // UUID; the idempotency key towards engines
 	TargetType      TargetType
 	EnvironmentName string // of environments, instances and components
-	ServiceName     string // of instances and pipelines
+	ServiceName     string // of instances, pipelines and attached components
 	InstanceName    string
 	ComponentName   string
 	Goal            Goal
@@ -168,11 +170,21 @@ func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 // work starts, so that a repeat after a crash renders the same files, and a
 // later delete the files that were deployed.
 type Inputs struct {
-	BundleDigest string            `json:"bundle"`
+	BundleDigest string            `json:"bundle,omitempty"` // not of components
 	Environment  *EnvironmentFacts `json:"environment,omitempty"`
 	Service      *ServiceFacts     `json:"service,omitempty"`
-	Instances    []InstanceFacts   `json:"instances,omitempty"` // of a pipeline: every instance; of an instance: itself
+	Instances    []InstanceFacts   `json:"instances,omitempty"` // of a pipeline: every instance; of an instance: itself; of a component: the one it is attached to
+	Component    *ComponentFacts   `json:"component,omitempty"` // of a component: itself; of an instance: the attached one
 	Spec         string            `json:"spec"`
+}
+
+// ComponentFacts are what rendering sees of a component: its own texts, or as
+// one that is attached its outputs.
+type ComponentFacts struct {
+	Name         string   `json:"name"`
+	Manifest     string   `json:"manifest,omitempty"`
+	TemplateFile string   `json:"templateFile,omitempty"`
+	Outputs      []Output `json:"outputs,omitempty"`
 }
 
 // EnvironmentFacts are what others see of an environment.

@@ -139,7 +139,8 @@ func (p *Provisioner) notRendered(ctx, held context.Context, d proton.Deployment
 func hopeless(err error) bool {
 	_, render := errors.AsType[*bundle.RenderError](err)
 	_, spec := errors.AsType[*bundle.SpecError](err)
-	return render || spec || errors.Is(err, errNoEngine) || errors.Is(err, errNoConnection)
+	_, texts := errors.AsType[*bundle.ProblemError](err)
+	return render || spec || texts || errors.Is(err, errNoEngine) || errors.Is(err, errNoConnection)
 }
 
 // outcome is how a driver's last status reads for the domain.

@@ -14,6 +14,9 @@ func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 	if d.Goal == proton.GoalDestroy {
 		return gatherPast(ctx, tx, d)
 	}
+	if d.TargetType == proton.TargetComponent {
+		return gatherComponent(ctx, tx, d)
+	}
 	kind := proton.ServiceTemplate
 	if d.TargetType == proton.TargetEnvironment {
 		kind = proton.EnvironmentTemplate
@@ -48,8 +51,60 @@ func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 	if pipeline != nil {
 		d.Target.PipelineDeploymentID = pipeline.LastSucceededDeploymentID
 	}
+	if err != nil {
+		return err
+	}
 	in.Instances = []proton.InstanceFacts{{Name: d.InstanceName, BundleDigest: v.BundleDigest, Spec: d.Target.Spec, Environment: *in.Environment}}
+	return gatherAttached(ctx, tx, d)
+}
+
+// gatherAttached adds what an instance sees of the component attached to it;
+// nothing while that has never been deployed.
+func gatherAttached(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	c, err := tx.AttachedComponent(ctx, d.Scope, d.ServiceName, d.InstanceName)
+	if err != nil || c == nil || c.LastSucceededDeploymentID == "" || c.InstanceName != d.InstanceName {
+		return err
+	}
+	d.Target.ComponentDeploymentIDs = []string{c.LastSucceededDeploymentID}
+	d.Inputs.Component = &proton.ComponentFacts{Name: c.Name}
+	d.Inputs.Component.Outputs, err = outputsOf(ctx, tx, c.LastSucceededDeploymentID)
 	return err
+}
+
+// gatherComponent records what a component renders from: its environment, and
+// while it is attached names and inputs of the instance.
+func gatherComponent(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	c, err := tx.Component(ctx, d.Scope, d.ComponentName)
+	if err != nil {
+		return err
+	}
+	state := d.Target.Component
+	in := &proton.Inputs{Component: &proton.ComponentFacts{Name: c.Name, Manifest: c.Manifest, TemplateFile: state.TemplateFile}}
+	d.Inputs = in
+	if in.Environment, err = environmentFacts(ctx, tx, d.Scope, c.EnvironmentName); err != nil || state.Attachment().Detached() {
+		return err
+	}
+	i, err := tx.ServiceInstance(ctx, d.Scope, state.ServiceName, state.InstanceName)
+	if err != nil {
+		return err
+	}
+	v, err := tx.TemplateVersion(ctx, d.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion())
+	if err != nil {
+		return err
+	}
+	facts := proton.InstanceFacts{Name: i.Name, BundleDigest: v.BundleDigest, Spec: state.ServiceSpec, Environment: *in.Environment}
+	if facts.Spec == "" {
+		facts.Spec = i.Spec
+	}
+	if facts.Spec == "" { // the instance was never deployed
+		last, _, err := tx.DeploymentByID(ctx, i.LastAttemptedDeploymentID)
+		if err != nil {
+			return err
+		}
+		facts.Spec = last.Target.Spec
+	}
+	in.Service, in.Instances = &proton.ServiceFacts{Name: state.ServiceName}, []proton.InstanceFacts{facts}
+	return nil
 }
 
 // gatherPast takes the facts over from the deployment that is to be undone.

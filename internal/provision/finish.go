@@ -70,6 +70,16 @@ func (p *Provisioner) settleTarget(ctx context.Context, tx *store.Tx, d proton.D
 		}
 		return p.settleService(ctx, tx, d)
 
+	case proton.TargetComponent:
+		c, err := tx.Component(ctx, d.Scope, d.ComponentName)
+		if err != nil {
+			return err
+		}
+		if removed {
+			return tx.DeleteComponent(ctx, c)
+		}
+		return tx.SaveComponent(ctx, c.Finish(d, p.now()))
+
 	case proton.TargetPipeline:
 		pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
 		if err != nil {

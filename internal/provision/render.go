@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/engine"
@@ -22,20 +23,7 @@ var errNoEngine = errors.New("this server has no engine for it")
 // What is odd about the spec goes to log. An error is worded for the person who
 // deployed.
 func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Writer) (engine.Run, engine.Method, error) {
-	b, err := p.Bundles.Bundle(ctx, d.Inputs.BundleDigest)
-	if err != nil {
-		return engine.Run{}, "", err
-	}
-	part := bundlePart(d.TargetType)
-	method, _ := b.Method(part)
-	if p.Engines[engine.Method(method)] == nil {
-		return engine.Run{}, "", fmt.Errorf("%s is provisioned with %s: %w", d.TargetARN(), method, errNoEngine)
-	}
-	data, err := p.data(ctx, b, d, log)
-	if err != nil {
-		return engine.Run{}, "", err
-	}
-	rendered, err := b.Render(ctx, part, data)
+	rendered, method, err := p.render(ctx, d, log)
 	if err != nil {
 		return engine.Run{}, "", err
 	}
@@ -51,6 +39,69 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 		run.Files = append(run.Files, engine.File(f))
 	}
 	return run, engine.Method(method), nil
+}
+
+// render makes the files of a deployment, and says how they are provisioned.
+func (p *Provisioner) render(ctx context.Context, d proton.Deployment, log io.Writer) (*bundle.Rendered, string, error) {
+	if d.TargetType == proton.TargetComponent {
+		return p.renderComponent(ctx, d, log)
+	}
+	b, err := p.Bundles.Bundle(ctx, d.Inputs.BundleDigest)
+	if err != nil {
+		return nil, "", err
+	}
+	part := bundlePart(d.TargetType)
+	method, _ := b.Method(part)
+	if err := p.hasEngine(d, method); err != nil {
+		return nil, "", err
+	}
+	data, err := p.data(ctx, b, d, log)
+	if err != nil {
+		return nil, "", err
+	}
+	rendered, err := b.Render(ctx, part, data)
+	return rendered, method, err
+}
+
+func (p *Provisioner) hasEngine(d proton.Deployment, method string) error {
+	if p.Engines[engine.Method(method)] == nil {
+		return fmt.Errorf("%s is provisioned with %s: %w", d.TargetARN(), method, errNoEngine)
+	}
+	return nil
+}
+
+// renderComponent makes the files of a component from its own texts.
+func (p *Provisioner) renderComponent(ctx context.Context, d proton.Deployment, log io.Writer) (*bundle.Rendered, string, error) {
+	in := d.Inputs
+	c, err := bundle.ParseComponent(in.Component.Manifest, in.Component.TemplateFile)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := p.hasEngine(d, c.Method()); err != nil {
+		return nil, "", err
+	}
+	data := bundle.Data{
+		ResourceARN: string(d.TargetARN()), Tags: tags(d), Environment: environmentData(*in.Environment),
+		Component: &bundle.ComponentData{Name: in.Component.Name},
+	}
+	warnings := c.Warnings
+	if in.Service != nil {
+		b, err := p.Bundles.Bundle(ctx, in.Instances[0].BundleDigest)
+		if err != nil {
+			return nil, "", err
+		}
+		instance, noticed, err := instanceData(b, in.Instances[0])
+		if err != nil {
+			return nil, "", err
+		}
+		warnings = append(slices.Clone(warnings), noticed...)
+		data.Service, data.Instance = &bundle.ServiceData{Name: in.Service.Name}, instance
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(log, "warning:", w)
+	}
+	rendered, err := c.Render(ctx, data)
+	return rendered, c.Method(), err
 }
 
 func bundlePart(t proton.TargetType) bundle.Part {
@@ -87,7 +138,7 @@ func (p *Provisioner) role(ctx context.Context, d proton.Deployment, method stri
 		if err != nil {
 			return err
 		}
-		service, commands := e.ServiceRoleARN, e.CodebuildRoleARN
+		service, commands, component := e.ServiceRoleARN, e.CodebuildRoleARN, e.ComponentRoleARN
 		if e.AccountConnectionID != "" {
 			c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
 			if err != nil {
@@ -96,11 +147,15 @@ func (p *Provisioner) role(ctx context.Context, d proton.Deployment, method stri
 			if !ok {
 				return fmt.Errorf("environment %s: %w", e.Name, errNoConnection)
 			}
-			service, commands = c.RoleARN, c.CodebuildRoleARN
+			service, commands, component = c.RoleARN, c.CodebuildRoleARN, c.ComponentRoleARN
 		}
-		role = service
-		if method == string(engine.Command) {
+		switch {
+		case d.TargetType == proton.TargetComponent:
+			role = component
+		case method == string(engine.Command):
 			role = commands
+		default:
+			role = service
 		}
 		return nil
 	})
@@ -153,6 +208,9 @@ func (p *Provisioner) data(ctx context.Context, b *bundle.Bundle, d proton.Deplo
 	case proton.TargetServiceInstance:
 		data.Environment = environmentData(*in.Environment)
 		data.Instance, warnings, err = instanceData(b, in.Instances[0])
+		if c := in.Component; c != nil {
+			data.Component = &bundle.ComponentData{Name: c.Name, Outputs: outputs(c.Outputs)}
+		}
 	case proton.TargetPipeline:
 		data.Pipeline, warnings, err = pipelineInputs(b, in)
 		for _, facts := range in.Instances {

@@ -89,7 +89,7 @@ func (tx *Tx) DeleteDeployment(ctx context.Context, id string) error {
 // DeploymentFilter selects deployments; empty fields do not restrict.
 type DeploymentFilter struct {
 	Environment string // the environment's own, and those of what lives in it
-	Service     string
+	Service     string // its instances' and pipeline's
 	Instance    string
 	Component   string
 }
@@ -112,6 +112,9 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 		if c.value != "" {
 			w.and(c.column+" = ?", c.value)
 		}
+	}
+	if f.Service != "" && f.Component == "" { // components only name what they are attached to
+		w.and("component_name = ''")
 	}
 	if after != nil {
 		w.and("(created_at, id) < (?, ?)", micros(after.CreatedAt), after.ID)

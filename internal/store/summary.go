@@ -59,6 +59,12 @@ func (tx *Tx) PipelineCounts(ctx context.Context, s proton.Scope) (Counts, error
 	return tx.tally(ctx, fmt.Sprintf(deployedRows, "pipelines", proton.ServiceTemplate), s.Account, s.Region)
 }
 
+// ComponentCounts tallies components, which have no versions.
+func (tx *Tx) ComponentCounts(ctx context.Context, s proton.Scope) (Counts, error) {
+	const rows = "SELECT CASE WHEN status IN ('FAILED', 'DELETE_FAILED') THEN 1 ELSE 0 END AS failed, 0 AS level FROM components WHERE account = ? AND region = ?"
+	return tx.tally(ctx, rows, s.Account, s.Region)
+}
+
 // ServiceCounts tallies services.
 func (tx *Tx) ServiceCounts(ctx context.Context, s proton.Scope) (Counts, error) {
 	rows := fmt.Sprintf(serviceRows, proton.ServiceTemplate, proton.ServiceTemplate)

@@ -63,7 +63,7 @@ func deploymentsByFilter(t *testing.T, d db) {
 		proton.Deployment{Scope: scope, ID: "instance", EnvironmentName: "prod", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
 		proton.Deployment{Scope: scope, ID: "instance2", EnvironmentName: "dev", ServiceName: "shop", InstanceName: "j", CreatedAt: noon},
 		proton.Deployment{Scope: scope, ID: "pipeline", ServiceName: "shop", CreatedAt: noon},
-		proton.Deployment{Scope: scope, ID: "component", EnvironmentName: "prod", ComponentName: "queue", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "component", EnvironmentName: "prod", ComponentName: "queue", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
 	)
 	for _, c := range []struct {
 		filter store.DeploymentFilter
@@ -75,6 +75,8 @@ func deploymentsByFilter(t *testing.T, d db) {
 		{store.DeploymentFilter{Service: "shop", Instance: "i"}, []string{"instance"}},
 		{store.DeploymentFilter{Service: "shop", Environment: "dev"}, []string{"instance2"}},
 		{store.DeploymentFilter{Component: "queue"}, []string{"component"}},
+		{store.DeploymentFilter{Component: "queue", Service: "shop"}, []string{"component"}},
+		{store.DeploymentFilter{Component: "queue", Service: "cart"}, []string{}},
 		{store.DeploymentFilter{Service: "none"}, []string{}},
 	} {
 		got := view(d, func(ctx context.Context, x *store.Tx) ([]proton.Deployment, error) {

@@ -28,6 +28,7 @@ func records(full bool) []record {
 	pipeline := make1[proton.Pipeline](full)
 	plan.Pipeline = &pipeline
 	service, instance, deployment := plan.Service, plan.Instances[0], make1[proton.Deployment](full)
+	component := make1[proton.Component](full)
 	key := make1[store.AccessKey](full)
 	type ctx = context.Context
 	type tx = *store.Tx
@@ -61,6 +62,9 @@ func records(full bool) []record {
 		{"deployment", func(c ctx, x tx) error { return x.InsertDeployments(c, deployment) },
 			func(c ctx, x tx) (any, error) { return x.Deployment(c, deployment.Scope, deployment.ID) },
 			nil, deployment, "The requested deployment does not exist: " + deployment.ID},
+		{"component", func(c ctx, x tx) error { return x.InsertComponent(c, component) },
+			func(c ctx, x tx) (any, error) { return x.Component(c, component.Scope, component.Name) },
+			func(c ctx, x tx) error { return x.SaveComponent(c, component) }, component, "The requested component does not exist: " + string(component.ARN())},
 		{"access key", func(c ctx, x tx) error { return x.InsertAccessKey(c, key) },
 			func(c ctx, x tx) (any, error) {
 				k, ok, err := x.AccessKey(c, key.ID)
@@ -122,6 +126,9 @@ func everyFieldComesBack(t *testing.T, d db) {
 			saved.Revision--
 			got = saved
 		case proton.Pipeline:
+			saved.Revision--
+			got = saved
+		case proton.Component:
 			saved.Revision--
 			got = saved
 		}
@@ -217,10 +224,11 @@ func deletesTakeTheTagsAlong(t *testing.T, d db) {
 	service := proton.Service{Scope: scope, Name: "shop"}
 	instance := proton.ServiceInstance{Scope: scope, ServiceName: "shop", Name: "i"}
 	pipeline := proton.Pipeline{Scope: scope, ServiceName: "shop"}
-	arns := []proton.ARN{template.ARN(), version.ARN(), environment.ARN(), service.ARN(), instance.ARN()}
+	component := proton.Component{Scope: scope, Name: "c"}
+	arns := []proton.ARN{template.ARN(), version.ARN(), environment.ARN(), service.ARN(), instance.ARN(), component.ARN()}
 	d.update(func(c context.Context, x *store.Tx) error {
 		err := errors.Join(x.InsertTemplate(c, template), x.InsertTemplateVersion(c, version), x.InsertEnvironment(c, environment),
-			x.InsertService(c, proton.ServicePlan{Service: service, Instances: []proton.ServiceInstance{instance}, Pipeline: &pipeline}))
+			x.InsertComponent(c, component), x.InsertService(c, proton.ServicePlan{Service: service, Instances: []proton.ServiceInstance{instance}, Pipeline: &pipeline}))
 		for _, arn := range append(arns, "kept") {
 			err = errors.Join(err, x.PutTags(c, arn, []proton.Tag{{Key: "k", Value: "v"}}))
 		}
@@ -228,7 +236,7 @@ func deletesTakeTheTagsAlong(t *testing.T, d db) {
 	})
 	d.update(func(c context.Context, x *store.Tx) error {
 		return errors.Join(x.DeleteTemplateVersion(c, version), x.DeleteTemplate(c, template), x.DeleteEnvironment(c, environment),
-			x.DeleteServiceInstance(c, instance), x.DeletePipeline(c, pipeline), x.DeleteService(c, service))
+			x.DeleteComponent(c, component), x.DeleteServiceInstance(c, instance), x.DeletePipeline(c, pipeline), x.DeleteService(c, service))
 	})
 	for _, arn := range append(arns, "kept") {
 		left := view(d, func(c context.Context, x *store.Tx) ([]proton.Tag, error) { return x.Tags(c, arn) })

@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"lists by name page":                 listsByNamePage,
 		"environments by template":           environmentsByTemplate,
 		"instances in every order":           instancesInEveryOrder,
+		"components by where they are":       componentsByWhereTheyAre,
 		"deployments page, newest first":     deploymentsPage,
 		"deployments by what they belong to": deploymentsByFilter,
 		"claims fence":                       claimsFence,
