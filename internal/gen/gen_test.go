@@ -155,6 +155,7 @@ func TestBadModelsAreRefused(t *testing.T) {
 		{"bad pattern", "tiny.json", `^[a-z`, `^[a-z(]++`, "error parsing regexp"},
 		{"required of nothing", "tiny.json", `"name"`, `"nome"`, "required member nome does not exist"},
 		{"implemented of nothing", "implemented.txt", "PutNode", "PutNobody", "implemented.txt: there is no operation PutNobody"},
+		{"proof of nothing", "proven/some-sdk.txt", "PutNode", "PutNobody", "proven: Some SDK: there is no operation PutNobody"},
 		{"override of nothing", "overrides.json", "longName", "shortName", "overrides.json: LongName: there is no member PutNodeInput.shortName"},
 		{"override of another shape", "overrides.json", `"from": "Name"`, `"from": "Secret"`, "PutNodeInput.longName has shape Name, not Secret"},
 	} {

@@ -129,11 +129,18 @@ type model struct {
 	Services    []*service
 	Shapes      ordered[shape] // of all services, sorted by name
 	Implemented map[string]bool
-	Differences string // what the compatibility page says besides its table
+	Clients     []client // that have a suite
+	Differences string   // what the compatibility page says besides its table
+}
+
+// client is a stock client and what its suite proves.
+type client struct {
+	Title  string
+	Proven map[string][]string // results by operation
 }
 
 // loadModel reads the service models named, and beside them overrides.json,
-// implemented.txt and, if it is there, differences.md.
+// implemented.txt and, if they are there, differences.md and proven/*.txt.
 func loadModel(fsys fs.FS, dir string, services ...string) (*model, error) {
 	m := &model{Implemented: make(map[string]bool)}
 	for _, name := range services {
@@ -167,7 +174,34 @@ func loadModel(fsys fs.FS, dir string, services ...string) (*model, error) {
 		return nil, err
 	}
 	m.Differences = string(differences)
+	if err := m.loadClients(fsys, path.Join(dir, "proven")); err != nil {
+		return nil, err
+	}
 	return m, m.check()
+}
+
+// loadClients reads what the suites of stock clients prove: a file for each
+// with its title, and a line for each operation with the results seen.
+func (m *model) loadClients(fsys fs.FS, dir string) error {
+	files, err := fs.Glob(fsys, path.Join(dir, "*.txt"))
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		title, lines, _ := strings.Cut(string(text), "\n")
+		c := client{Title: strings.TrimPrefix(title, "# "), Proven: make(map[string][]string)}
+		for line := range strings.Lines(lines) {
+			if words := strings.Fields(line); len(words) > 0 {
+				c.Proven[words[0]] = words[1:]
+			}
+		}
+		m.Clients = append(m.Clients, c)
+	}
+	return nil
 }
 
 func readJSON(fsys fs.FS, name string, v any) error {
@@ -251,6 +285,13 @@ func (m *model) check() error {
 	for name := range m.Implemented {
 		if !operations[name] {
 			return fmt.Errorf("implemented.txt: there is no operation %s", name)
+		}
+	}
+	for _, c := range m.Clients {
+		for name := range c.Proven {
+			if !operations[name] {
+				return fmt.Errorf("proven: %s: there is no operation %s", c.Title, name)
+			}
 		}
 	}
 	for _, name := range m.Shapes.Names {

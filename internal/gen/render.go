@@ -66,10 +66,31 @@ func (m *model) functions() template.FuncMap {
 		"exceptions": func() []string {
 			return slices.DeleteFunc(slices.Clone(m.Shapes.Names), func(n string) bool { return !m.Shapes.By[n].Exception })
 		},
+		"proven": proven,
 		"answered": func(operations []string) int {
 			return len(operations) - len(slices.DeleteFunc(slices.Clone(operations), func(o string) bool { return m.Implemented[o] }))
 		},
 	}
+}
+
+// proven is a cell of the compatibility table: what of an operation a client
+// has seen, a check mark for success and an exception's initial.
+func proven(results []string) string {
+	var cell []string
+	for _, r := range results {
+		if r == "ok" {
+			cell = append(cell, "✓")
+		} else if code, ok := initials[r]; ok {
+			cell = append(cell, code)
+		}
+	}
+	return strings.Join(cell, " ")
+}
+
+// initials abbreviate exceptions in the compatibility table, which explains them.
+var initials = map[string]string{
+	"AccessDeniedException": "A", "ConflictException": "C", "InternalServerException": "I", "ResourceNotFoundException": "N",
+	"ServiceQuotaExceededException": "Q", "ThrottlingException": "T", "ValidationException": "V",
 }
 
 var kinds = map[string]string{

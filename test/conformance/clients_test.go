@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -12,11 +13,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hadronhq/hadron/test/conformance/wire"
 )
 
 const root = "../.."
@@ -47,25 +51,72 @@ func clients(t *testing.T) string {
 	return bin
 }
 
-// serve builds hadron and starts it, with the clients in the PATH of its
-// commands, and answers the variables that point clients at it.
-func serve(t *testing.T, bin string) []string {
-	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "hadron")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/hadron")
+// What TestMain makes: the product, the model that its answers are held
+// against, and the record of what clients called.
+var (
+	binary string
+	model  *wire.Model
+	record = wire.NewRecord()
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "hadron-clients-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "hadron")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/hadron")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build hadron: %v\n%s", err, out)
+		panic(fmt.Sprintf("build hadron: %v\n%s", err, out))
+	}
+	if model, err = wire.LoadModel(root); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	if problems := record.Problems(); len(problems) > 0 {
+		fmt.Println("answers outside the model:\n" + strings.Join(problems, "\n"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+var update = flag.Bool("update", false, "write anew what the clients prove")
+
+// proves holds what a client did against what it is said to prove, once its
+// suite has run as a whole.
+func proves(t *testing.T, file string) {
+	t.Helper()
+	if t.Failed() || flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" {
+		return
+	}
+	n := slices.IndexFunc(wire.Clients, func(c wire.Client) bool { return c.File == file })
+	if err := record.Check(root, wire.Clients[n], *update); err != nil {
+		t.Error(err)
+	}
+}
+
+// serve starts hadron, with the clients in the PATH of its commands, behind a
+// proxy that checks its answers, and answers the variables that point clients
+// at it.
+func serve(t *testing.T, bin string, settings ...string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
 	const id, secret = "AKIACONFORMANCE00002", "conformance/secret+of/the/root/key0000002"
 	address := freeAddress()
 	var log bytes.Buffer
 	server := exec.Command(binary, "serve", "--listen", address, "--data", filepath.Join(dir, "data"))
-	server.Env = []string{
+	server.Env = append([]string{
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "HADRON_ACCOUNT_ID=123456789012",
 		"HADRON_ROOT_ACCESS_KEY_ID=" + id, "HADRON_ROOT_SECRET_ACCESS_KEY=" + secret,
-	}
+		"HADRON_PUBLIC_URL=http://" + front.Addr().String(),
+	}, settings...)
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -79,7 +130,10 @@ func serve(t *testing.T, bin string) []string {
 			t.Logf("what the server wrote:\n%s", log.String())
 		}
 	})
-	url := "http://" + address
+	proxy := &http.Server{Handler: wire.NewProxy(model, record, address)}
+	go proxy.Serve(front)
+	t.Cleanup(func() { proxy.Close() })
+	url := "http://" + front.Addr().String()
 	ready := func() bool {
 		res, err := http.Get(url + "/readyz")
 		if err != nil {
@@ -116,6 +170,7 @@ func TestBoto3(t *testing.T) {
 	t.Parallel()
 	bin := clients(t)
 	run(t, serve(t, bin), filepath.Join(bin, "python3"), "-B", "-m", "unittest", "discover", "--verbose", "--start-directory", "boto3")
+	proves(t, "boto3.txt")
 }
 
 func TestAWSCLI(t *testing.T) {
@@ -126,6 +181,7 @@ func TestAWSCLI(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	t.Cleanup(func() { proves(t, "aws-cli.txt") }) // when all scripts have ended
 	for n, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".sh"), func(t *testing.T) {
 			t.Parallel()

@@ -126,7 +126,8 @@ func TestAccessDenied(t *testing.T) {
 // status 500 without details, and nothing is lost once it is mended.
 func TestInternalServerError(t *testing.T) {
 	t.Parallel()
-	s := own(t)
+	s := &server{data: t.TempDir(), broken: true}
+	s.up(t)
 	c := clientOf(t, s)
 	must(t)(c.CreateServiceTemplateWithContext(c.ctx, &proton.CreateServiceTemplateInput{Name: aws.String("web")}))
 	db, err := sql.Open("sqlite", filepath.Join(s.data, "hadron.db"))

@@ -4,10 +4,13 @@
 package gosdk
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -48,8 +51,15 @@ func TestMain(m *testing.M) {
 	os.Exit(withProduct(m.Run))
 }
 
+// root is the repository's.
+var root = filepath.Join("..", "..", "..")
+
+var update = flag.Bool("update", false, "write anew what the SDK proves")
+
 var (
 	binary   string // of hadron
+	proxy    string // the program that checks its answers
+	records  string // folder of what proxies saw
 	toolsDir string // first in the server's PATH: stand-ins
 	shared   *server
 )
@@ -61,11 +71,16 @@ func withProduct(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary, toolsDir = filepath.Join(dir, "hadron"), filepath.Join(dir, "tools")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/hadron")
-	build.Dir = filepath.Join("..", "..", "..")
+	binary, proxy, toolsDir = filepath.Join(dir, "hadron"), filepath.Join(dir, "proxy"), filepath.Join(dir, "tools")
+	build := exec.Command("go", "build", "-o", dir, "./cmd/hadron", "./test/conformance/proxy")
+	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build hadron: %v\n%s", err, out)
+		return 1
+	}
+	records = filepath.Join(dir, "records")
+	if err := os.Mkdir(records, 0o700); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	if err := writeTools(toolsDir, "hadron-notify"); err != nil {
@@ -79,11 +94,37 @@ func withProduct(run func() int) int {
 	}
 	shared = s
 	code := run()
-	if err := s.stop(); err != nil {
+	if err := errors.Join(s.stop(), s.stopProxy()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
+	if code == 0 {
+		if err := proven(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	return code
+}
+
+// proven holds what the SDK did in a whole run against what it is said to prove.
+func proven() error {
+	files, err := filepath.Glob(filepath.Join(records, "*"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("the proxies left no records: %w", err)
+	}
+	verb := "check"
+	if *update {
+		verb = "update"
+	}
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" || testing.Short() {
+		verb = "problems"
+	}
+	out, err := exec.Command(proxy, append([]string{verb, root, "go-v1.txt"}, files...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
 }
 
 // writeTools makes a folder of programs that are this one under other names.
@@ -109,6 +150,9 @@ type server struct {
 	tools   string   // first folder in its PATH; empty: toolsDir
 	env     []string // more settings
 	address string   // kept over restarts
+	broken  bool     // the test will break it
+	front   string   // of the proxy that clients call
+	proxy   *exec.Cmd
 
 	cmd  *exec.Cmd
 	out  *output
@@ -135,6 +179,9 @@ func (s *server) up(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		if err := s.stopProxy(); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
 			t.Logf("what the server wrote:\n%s", s.out.tail())
 		}
@@ -150,12 +197,54 @@ func (s *server) start() error {
 	var err error
 	for range 5 {
 		address := freeAddress()
+		if err := s.startProxy(address); err != nil {
+			return err
+		}
 		if err = s.startAt(address); err == nil {
 			s.address = address
 			return nil
 		}
+		if err := s.stopProxy(); err != nil {
+			return err
+		}
 	}
 	return err
+}
+
+// startProxy starts what clients call, and stands before the server at address.
+func (s *server) startProxy(address string) error {
+	s.proxy = exec.Command(proxy, "serve", root, filepath.Join(records, strings.TrimPrefix(address, "127.0.0.1:")), address)
+	s.proxy.Stderr = os.Stderr
+	if s.broken {
+		s.proxy.Env = append(os.Environ(), "PROXY_SERVER_IS_BROKEN=1")
+	}
+	out, err := s.proxy.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.proxy.Start(); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("the proxy did not start: %w", err)
+	}
+	go io.Copy(io.Discard, out)
+	s.front = strings.TrimSpace(line)
+	return nil
+}
+
+// stopProxy ends the proxy, which writes down what it saw.
+func (s *server) stopProxy() error {
+	if s.proxy == nil {
+		return nil
+	}
+	p := s.proxy
+	s.proxy = nil
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.Wait()
 }
 
 // freeAddress picks a port below those that systems give to outgoing
@@ -182,6 +271,7 @@ func (s *server) startAt(address string) error {
 	s.cmd.Env = append([]string{
 		"PATH=" + tools + ":" + os.Getenv("PATH"), "HOME=" + s.data,
 		"HADRON_ROOT_ACCESS_KEY_ID=" + rootKey, "HADRON_ROOT_SECRET_ACCESS_KEY=" + rootSecret, "HADRON_ACCOUNT_ID=" + account,
+		"HADRON_PUBLIC_URL=http://" + s.front,
 	}, s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
@@ -234,7 +324,7 @@ func (s *server) stop() error {
 	}
 }
 
-func (s *server) url() string { return "http://" + s.address }
+func (s *server) url() string { return "http://" + s.front }
 
 // output keeps what a process writes.
 type output struct {

@@ -429,13 +429,15 @@ func (c *client) everything(t *testing.T) []string {
 
 func (c *client) tags(t *testing.T, arn string) [][2]string {
 	t.Helper()
-	out, err := c.ListTagsForResourceWithContext(c.ctx, &proton.ListTagsForResourceInput{ResourceArn: &arn})
+	var list [][2]string
+	err := c.ListTagsForResourcePagesWithContext(c.ctx, &proton.ListTagsForResourceInput{ResourceArn: &arn}, func(page *proton.ListTagsForResourceOutput, _ bool) bool {
+		for _, tag := range page.Tags {
+			list = append(list, [2]string{*tag.Key, *tag.Value})
+		}
+		return true
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var list [][2]string
-	for _, tag := range out.Tags {
-		list = append(list, [2]string{*tag.Key, *tag.Value})
 	}
 	return list
 }
