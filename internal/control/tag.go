@@ -55,6 +55,10 @@ func (p *Plane) UntagResource(ctx context.Context, in *api.UntagResourceInput) (
 	return &api.UntagResourceOutput{}, err
 }
 
+// maxTagsPerPage is how many elements the model allows in a list of tags. With
+// the managed ones a resource can have more.
+const maxTagsPerPage = 50
+
 // ListTagsForResource lists managed tags, then customer tags by key. NotFound.
 func (p *Plane) ListTagsForResource(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
 	r, err := p.taggable(ctx, "ListTagsForResource", *in.ResourceArn)
@@ -81,7 +85,7 @@ func (p *Plane) ListTagsForResource(ctx context.Context, in *api.ListTagsForReso
 			tags = append(l.ManagedTags(), customer...)
 		}
 		tags = tags[min(shown, len(tags)):]
-		size := pageSize(in.MaxResults)
+		size := min(pageSize(in.MaxResults), maxTagsPerPage)
 		tags, out.NextToken, err = page(p, s, "ListTagsForResource", r.ARN(), tags, size, func(proton.Tag) any { return shown + size })
 		out.Tags = toTags(tags)
 		return err
