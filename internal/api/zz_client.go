@@ -457,9 +457,24 @@ func (c *Client) UpdateTemplateSyncConfig(ctx context.Context, in *UpdateTemplat
 	return awsjson.Call[UpdateTemplateSyncConfigOutput](ctx, c.transport, &Operations[opUpdateTemplateSyncConfig], in)
 }
 
+// CreateConnection calls the operation of that name.
+func (c *Client) CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error) {
+	return awsjson.Call[CreateConnectionOutput](ctx, c.transport, &Operations[opCreateConnection], in)
+}
+
 // CreateUser calls the operation of that name.
 func (c *Client) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error) {
 	return awsjson.Call[CreateUserOutput](ctx, c.transport, &Operations[opCreateUser], in)
+}
+
+// DeleteConnection calls the operation of that name.
+func (c *Client) DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
+	return awsjson.Call[DeleteConnectionOutput](ctx, c.transport, &Operations[opDeleteConnection], in)
+}
+
+// ListConnections calls the operation of that name.
+func (c *Client) ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error) {
+	return awsjson.Call[ListConnectionsOutput](ctx, c.transport, &Operations[opListConnections], in)
 }
 
 // ListDeploymentLogEvents calls the operation of that name.
@@ -470,6 +485,11 @@ func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeployment
 // ListTemplateVersionWarnings calls the operation of that name.
 func (c *Client) ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return awsjson.Call[ListTemplateVersionWarningsOutput](ctx, c.transport, &Operations[opListTemplateVersionWarnings], in)
+}
+
+// UpdateConnection calls the operation of that name.
+func (c *Client) UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
+	return awsjson.Call[UpdateConnectionOutput](ctx, c.transport, &Operations[opUpdateConnection], in)
 }
 
 // ListEnvironmentAccountConnectionsAll yields the elements of all pages of ListEnvironmentAccountConnections.
@@ -784,6 +804,21 @@ func (c *Client) ListDeploymentsAll(ctx context.Context, in ListDeploymentsInput
 			return nil, nil, err
 		}
 		return out.Deployments, out.NextToken, nil
+	})
+}
+
+// ListConnectionsAll yields the elements of all pages of ListConnections.
+func (c *Client) ListConnectionsAll(ctx context.Context, in ListConnectionsInput) iter.Seq2[Connection, error] {
+	return awsjson.Pages(func(token *string) ([]Connection, *string, error) {
+		page := in
+		if token != nil {
+			page.NextToken = token
+		}
+		out, err := c.ListConnections(ctx, &page)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Connections, out.NextToken, nil
 	})
 }
 

@@ -101,9 +101,13 @@ type Proton interface {
 
 // Hadron is what a server of service Hadron 2026-11-23 implements.
 type Hadron interface {
+	CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error)
 	CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error)
+	DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error)
+	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
+	UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error)
 }
 
 // The exceptions that operations list in Errors.
@@ -222,9 +226,13 @@ const (
 	opUpdateServiceTemplate
 	opUpdateServiceTemplateVersion
 	opUpdateTemplateSyncConfig
+	opCreateConnection
 	opCreateUser
+	opDeleteConnection
+	opListConnections
 	opListDeploymentLogEvents
 	opListTemplateVersionWarnings
+	opUpdateConnection
 )
 
 // Operations describes the operations of all services. It is read-only.
@@ -954,6 +962,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Proton.UpdateTemplateSyncConfig),
 	},
+	opCreateConnection: {
+		Service: ServiceHadron,
+		Name:    "CreateConnection",
+		Input:   &shapes[shapeCreateConnectionInput],
+		Output:  &shapes[shapeCreateConnectionOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.CreateConnection),
+	},
 	opCreateUser: {
 		Service: ServiceHadron,
 		Name:    "CreateUser",
@@ -961,6 +977,22 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeCreateUserOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.CreateUser),
+	},
+	opDeleteConnection: {
+		Service: ServiceHadron,
+		Name:    "DeleteConnection",
+		Input:   &shapes[shapeDeleteConnectionInput],
+		Output:  &shapes[shapeDeleteConnectionOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.DeleteConnection),
+	},
+	opListConnections: {
+		Service: ServiceHadron,
+		Name:    "ListConnections",
+		Input:   &shapes[shapeListConnectionsInput],
+		Output:  &shapes[shapeListConnectionsOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListConnections),
 	},
 	opListDeploymentLogEvents: {
 		Service: ServiceHadron,
@@ -977,5 +1009,13 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListTemplateVersionWarningsOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListTemplateVersionWarnings),
+	},
+	opUpdateConnection: {
+		Service: ServiceHadron,
+		Name:    "UpdateConnection",
+		Input:   &shapes[shapeUpdateConnectionInput],
+		Output:  &shapes[shapeUpdateConnectionOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.UpdateConnection),
 	},
 }

@@ -38,9 +38,19 @@ const (
 	shapeComponentSummary
 	shapeComponentSummaryList
 	shapeConflictException
+	shapeConnection
+	shapeConnectionArn
+	shapeConnectionKind
+	shapeConnectionList
+	shapeConnectionName
+	shapeConnectionProvider
+	shapeConnectionToken
+	shapeConnectionUrl
 	shapeCountsSummary
 	shapeCreateComponentInput
 	shapeCreateComponentOutput
+	shapeCreateConnectionInput
+	shapeCreateConnectionOutput
 	shapeCreateEnvironmentAccountConnectionInput
 	shapeCreateEnvironmentAccountConnectionOutput
 	shapeCreateEnvironmentInput
@@ -67,6 +77,8 @@ const (
 	shapeCreateUserOutput
 	shapeDeleteComponentInput
 	shapeDeleteComponentOutput
+	shapeDeleteConnectionInput
+	shapeDeleteConnectionOutput
 	shapeDeleteDeploymentInput
 	shapeDeleteDeploymentOutput
 	shapeDeleteEnvironmentAccountConnectionInput
@@ -178,6 +190,8 @@ const (
 	shapeListComponentProvisionedResourcesOutput
 	shapeListComponentsInput
 	shapeListComponentsOutput
+	shapeListConnectionsInput
+	shapeListConnectionsOutput
 	shapeListDeploymentLogEventsInput
 	shapeListDeploymentLogEventsOutput
 	shapeListDeploymentsInput
@@ -223,6 +237,7 @@ const (
 	shapeListTagsForResourceOutput
 	shapeListTemplateVersionWarningsInput
 	shapeListTemplateVersionWarningsOutput
+	shapeMaxConnections
 	shapeMaxLogEvents
 	shapeMaxPageResults
 	shapeNextToken
@@ -337,6 +352,8 @@ const (
 	shapeUpdateAccountSettingsOutput
 	shapeUpdateComponentInput
 	shapeUpdateComponentOutput
+	shapeUpdateConnectionInput
+	shapeUpdateConnectionOutput
 	shapeUpdateEnvironmentAccountConnectionInput
 	shapeUpdateEnvironmentAccountConnectionOutput
 	shapeUpdateEnvironmentInput
@@ -365,6 +382,8 @@ const (
 	shapeUserName
 	shapeValidationException
 	shapeVersionPart
+	shapeWebhookSecret
+	shapeWebhookUrl
 )
 
 // shapes describes every shape of every service.
@@ -601,6 +620,57 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "message", ShapeID: shapeErrorMessage, Required: true},
 		},
 	},
+	shapeConnection: {
+		Name: "Connection",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connectionArn", ShapeID: shapeConnectionArn, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "kind", ShapeID: shapeConnectionKind, Required: true},
+			{Name: "name", ShapeID: shapeConnectionName, Required: true},
+			{Name: "provider", ShapeID: shapeConnectionProvider, Required: true},
+			{Name: "url", ShapeID: shapeConnectionUrl, Required: true},
+			{Name: "webhookUrl", ShapeID: shapeWebhookUrl, Required: true},
+		},
+	},
+	shapeConnectionArn: {
+		Name:    "ConnectionArn",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 200},
+		Pattern: "^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\\d{12}:([\\w+=,.@-]+[/:])*[\\w+=,.@-]+$",
+	},
+	shapeConnectionKind: {
+		Name: "ConnectionKind",
+		Kind: awsjson.String,
+		Enum: []string{"github", "gitlab", "gitea", "bitbucket", "git"},
+	},
+	shapeConnectionList: {
+		Name:      "ConnectionList",
+		Kind:      awsjson.List,
+		ElementID: shapeConnection,
+	},
+	shapeConnectionName: {
+		Name:    "ConnectionName",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 100},
+		Pattern: "^[0-9A-Za-z]+[0-9A-Za-z_\\-]*$",
+	},
+	shapeConnectionProvider: {
+		Name: "ConnectionProvider",
+		Kind: awsjson.String,
+		Enum: []string{"GITHUB", "GITHUB_ENTERPRISE", "BITBUCKET"},
+	},
+	shapeConnectionToken: {
+		Name:      "ConnectionToken",
+		Kind:      awsjson.String,
+		Limits:    &awsjson.Limits{Min: 1, Max: 16384},
+		Sensitive: true,
+	},
+	shapeConnectionUrl: {
+		Name:   "ConnectionUrl",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 2048},
+	},
 	shapeCountsSummary: {
 		Name: "CountsSummary",
 		Kind: awsjson.Structure,
@@ -635,6 +705,32 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "component", ShapeID: shapeComponent, Required: true},
+		},
+	},
+	shapeCreateConnectionInput: {
+		Name: "CreateConnectionInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connectionArn", ShapeID: shapeConnectionArn},
+			{Name: "kind", ShapeID: shapeConnectionKind, Required: true},
+			{Name: "name", ShapeID: shapeConnectionName, Required: true},
+			{Name: "provider", ShapeID: shapeConnectionProvider, Required: true},
+			{Name: "token", ShapeID: shapeConnectionToken},
+			{Name: "url", ShapeID: shapeConnectionUrl},
+		},
+	},
+	shapeCreateConnectionOutput: {
+		Name: "CreateConnectionOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connectionArn", ShapeID: shapeConnectionArn, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "kind", ShapeID: shapeConnectionKind, Required: true},
+			{Name: "name", ShapeID: shapeConnectionName, Required: true},
+			{Name: "provider", ShapeID: shapeConnectionProvider, Required: true},
+			{Name: "url", ShapeID: shapeConnectionUrl, Required: true},
+			{Name: "webhookSecret", ShapeID: shapeWebhookSecret, Required: true},
+			{Name: "webhookUrl", ShapeID: shapeWebhookUrl, Required: true},
 		},
 	},
 	shapeCreateEnvironmentAccountConnectionInput: {
@@ -888,6 +984,20 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "component", ShapeID: shapeComponent},
+		},
+	},
+	shapeDeleteConnectionInput: {
+		Name: "DeleteConnectionInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "name", ShapeID: shapeConnectionName, Required: true},
+		},
+	},
+	shapeDeleteConnectionOutput: {
+		Name: "DeleteConnectionOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connection", ShapeID: shapeConnection},
 		},
 	},
 	shapeDeleteDeploymentInput: {
@@ -1766,6 +1876,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "nextToken", ShapeID: shapeNextToken},
 		},
 	},
+	shapeListConnectionsInput: {
+		Name: "ListConnectionsInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "maxResults", ShapeID: shapeMaxConnections},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListConnectionsOutput: {
+		Name: "ListConnectionsOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connections", ShapeID: shapeConnectionList, Required: true},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
 	shapeListDeploymentLogEventsInput: {
 		Name: "ListDeploymentLogEventsInput",
 		Kind: awsjson.Structure,
@@ -2138,6 +2264,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "warnings", ShapeID: shapeTemplateVersionWarningList, Required: true},
 		},
+	},
+	shapeMaxConnections: {
+		Name:   "MaxConnections",
+		Kind:   awsjson.Integer,
+		Limits: &awsjson.Limits{Min: 1, Max: 100},
 	},
 	shapeMaxLogEvents: {
 		Name:   "MaxLogEvents",
@@ -2985,6 +3116,21 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "component", ShapeID: shapeComponent, Required: true},
 		},
 	},
+	shapeUpdateConnectionInput: {
+		Name: "UpdateConnectionInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "name", ShapeID: shapeConnectionName, Required: true},
+			{Name: "token", ShapeID: shapeConnectionToken},
+		},
+	},
+	shapeUpdateConnectionOutput: {
+		Name: "UpdateConnectionOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "connection", ShapeID: shapeConnection, Required: true},
+		},
+	},
 	shapeUpdateEnvironmentAccountConnectionInput: {
 		Name: "UpdateEnvironmentAccountConnectionInput",
 		Kind: awsjson.Structure,
@@ -3226,5 +3372,14 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:    awsjson.String,
 		Limits:  &awsjson.Limits{Min: 1, Max: 20},
 		Pattern: "^(0|([1-9]{1}\\d*))$",
+	},
+	shapeWebhookSecret: {
+		Name:      "WebhookSecret",
+		Kind:      awsjson.String,
+		Sensitive: true,
+	},
+	shapeWebhookUrl: {
+		Name: "WebhookUrl",
+		Kind: awsjson.String,
 	},
 })

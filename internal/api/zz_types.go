@@ -168,6 +168,59 @@ type ComponentSummary struct {
 	ServiceName               *string            `json:"serviceName,omitzero"`
 }
 
+// Connection is a structure of the model.
+type Connection struct {
+	ConnectionArn *string             `json:"connectionArn,omitzero"` // required
+	CreatedAt     *awsjson.Timestamp  `json:"createdAt,omitzero"`     // required
+	Kind          *ConnectionKind     `json:"kind,omitzero"`          // required
+	Name          *string             `json:"name,omitzero"`          // required
+	Provider      *ConnectionProvider `json:"provider,omitzero"`      // required
+	Url           *string             `json:"url,omitzero"`           // required
+	WebhookUrl    *string             `json:"webhookUrl,omitzero"`    // required
+}
+
+// ConnectionKind is one of its 5 constants.
+type ConnectionKind string
+
+// The values of ConnectionKind.
+const (
+	ConnectionKindGithub    ConnectionKind = "github"
+	ConnectionKindGitlab    ConnectionKind = "gitlab"
+	ConnectionKindGitea     ConnectionKind = "gitea"
+	ConnectionKindBitbucket ConnectionKind = "bitbucket"
+	ConnectionKindGit       ConnectionKind = "git"
+)
+
+// Values lists the values of ConnectionKind in the model's order.
+func (ConnectionKind) Values() []ConnectionKind {
+	return []ConnectionKind{
+		ConnectionKindGithub,
+		ConnectionKindGitlab,
+		ConnectionKindGitea,
+		ConnectionKindBitbucket,
+		ConnectionKindGit,
+	}
+}
+
+// ConnectionProvider is one of its 3 constants.
+type ConnectionProvider string
+
+// The values of ConnectionProvider.
+const (
+	ConnectionProviderGithub           ConnectionProvider = "GITHUB"
+	ConnectionProviderGithubEnterprise ConnectionProvider = "GITHUB_ENTERPRISE"
+	ConnectionProviderBitbucket        ConnectionProvider = "BITBUCKET"
+)
+
+// Values lists the values of ConnectionProvider in the model's order.
+func (ConnectionProvider) Values() []ConnectionProvider {
+	return []ConnectionProvider{
+		ConnectionProviderGithub,
+		ConnectionProviderGithubEnterprise,
+		ConnectionProviderBitbucket,
+	}
+}
+
 // CountsSummary is a structure of the model.
 type CountsSummary struct {
 	Components           *ResourceCountsSummary `json:"components,omitzero"`
@@ -196,6 +249,28 @@ type CreateComponentInput struct {
 // CreateComponentOutput is a structure of the model.
 type CreateComponentOutput struct {
 	Component *Component `json:"component,omitzero"` // required
+}
+
+// CreateConnectionInput is a structure of the model.
+type CreateConnectionInput struct {
+	ConnectionArn *string             `json:"connectionArn,omitzero"`
+	Kind          *ConnectionKind     `json:"kind,omitzero"`     // required
+	Name          *string             `json:"name,omitzero"`     // required
+	Provider      *ConnectionProvider `json:"provider,omitzero"` // required
+	Token         *string             `json:"token,omitzero"`
+	Url           *string             `json:"url,omitzero"`
+}
+
+// CreateConnectionOutput is a structure of the model.
+type CreateConnectionOutput struct {
+	ConnectionArn *string             `json:"connectionArn,omitzero"` // required
+	CreatedAt     *awsjson.Timestamp  `json:"createdAt,omitzero"`     // required
+	Kind          *ConnectionKind     `json:"kind,omitzero"`          // required
+	Name          *string             `json:"name,omitzero"`          // required
+	Provider      *ConnectionProvider `json:"provider,omitzero"`      // required
+	Url           *string             `json:"url,omitzero"`           // required
+	WebhookSecret *string             `json:"webhookSecret,omitzero"` // required
+	WebhookUrl    *string             `json:"webhookUrl,omitzero"`    // required
 }
 
 // CreateEnvironmentAccountConnectionInput is a structure of the model.
@@ -397,6 +472,16 @@ type DeleteComponentInput struct {
 // DeleteComponentOutput is a structure of the model.
 type DeleteComponentOutput struct {
 	Component *Component `json:"component,omitzero"`
+}
+
+// DeleteConnectionInput is a structure of the model.
+type DeleteConnectionInput struct {
+	Name *string `json:"name,omitzero"` // required
+}
+
+// DeleteConnectionOutput is a structure of the model.
+type DeleteConnectionOutput struct {
+	Connection *Connection `json:"connection,omitzero"`
 }
 
 // DeleteDeploymentInput is a structure of the model.
@@ -1086,6 +1171,18 @@ type ListComponentsInput struct {
 type ListComponentsOutput struct {
 	Components []ComponentSummary `json:"components,omitzero"` // required
 	NextToken  *string            `json:"nextToken,omitzero"`
+}
+
+// ListConnectionsInput is a structure of the model.
+type ListConnectionsInput struct {
+	MaxResults *int64  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// ListConnectionsOutput is a structure of the model.
+type ListConnectionsOutput struct {
+	Connections []Connection `json:"connections,omitzero"` // required
+	NextToken   *string      `json:"nextToken,omitzero"`
 }
 
 // ListDeploymentLogEventsInput is a structure of the model.
@@ -2056,6 +2153,17 @@ type UpdateComponentInput struct {
 // UpdateComponentOutput is a structure of the model.
 type UpdateComponentOutput struct {
 	Component *Component `json:"component,omitzero"` // required
+}
+
+// UpdateConnectionInput is a structure of the model.
+type UpdateConnectionInput struct {
+	Name  *string `json:"name,omitzero"` // required
+	Token *string `json:"token,omitzero"`
+}
+
+// UpdateConnectionOutput is a structure of the model.
+type UpdateConnectionOutput struct {
+	Connection *Connection `json:"connection,omitzero"` // required
 }
 
 // UpdateEnvironmentAccountConnectionInput is a structure of the model.

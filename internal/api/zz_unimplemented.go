@@ -452,9 +452,24 @@ func (Unimplemented) UpdateTemplateSyncConfig(context.Context, *UpdateTemplateSy
 	return nil, awsjson.Unimplemented("UpdateTemplateSyncConfig")
 }
 
+// CreateConnection refuses.
+func (Unimplemented) CreateConnection(context.Context, *CreateConnectionInput) (*CreateConnectionOutput, error) {
+	return nil, awsjson.Unimplemented("CreateConnection")
+}
+
 // CreateUser refuses.
 func (Unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error) {
 	return nil, awsjson.Unimplemented("CreateUser")
+}
+
+// DeleteConnection refuses.
+func (Unimplemented) DeleteConnection(context.Context, *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
+	return nil, awsjson.Unimplemented("DeleteConnection")
+}
+
+// ListConnections refuses.
+func (Unimplemented) ListConnections(context.Context, *ListConnectionsInput) (*ListConnectionsOutput, error) {
+	return nil, awsjson.Unimplemented("ListConnections")
 }
 
 // ListDeploymentLogEvents refuses.
@@ -465,4 +480,9 @@ func (Unimplemented) ListDeploymentLogEvents(context.Context, *ListDeploymentLog
 // ListTemplateVersionWarnings refuses.
 func (Unimplemented) ListTemplateVersionWarnings(context.Context, *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return nil, awsjson.Unimplemented("ListTemplateVersionWarnings")
+}
+
+// UpdateConnection refuses.
+func (Unimplemented) UpdateConnection(context.Context, *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
+	return nil, awsjson.Unimplemented("UpdateConnection")
 }

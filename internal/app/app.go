@@ -193,7 +193,7 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 	}
 	plane, err := control.New(ctx, control.Config{
 		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
-		Sealer: k.sealer, Logger: s.log,
+		Sealer: k.sealer, URL: s.URL, Logger: s.log,
 	})
 	if err != nil {
 		return err

@@ -31,11 +31,8 @@ func (p *Plane) UpdateAccountSettings(ctx context.Context, in *api.UpdateAccount
 	}
 	remove := api.Value(in.DeletePipelineProvisioningRepository)
 	repository := fromRepositoryBranch(in.PipelineProvisioningRepository)
-	switch {
-	case remove && repository != nil:
+	if remove && repository != nil {
 		return nil, proton.Errorf(proton.Invalid, "pipelineProvisioningRepository and deletePipelineProvisioningRepository can't be specified together.")
-	case repository != nil:
-		return nil, proton.Errorf(proton.Invalid, "Repository %s:%s is not linked.", repository.Provider, repository.Name)
 	}
 	out := &api.UpdateAccountSettingsOutput{}
 	err := p.Store.Update(ctx, func(tx *store.Tx) error {
@@ -51,6 +48,12 @@ func (p *Plane) UpdateAccountSettings(ctx context.Context, in *api.UpdateAccount
 		}
 		if remove {
 			settings.PipelineRepository = nil
+		}
+		if repository != nil {
+			if _, err := linked(ctx, tx, s, repository.Provider, repository.Name); err != nil {
+				return err
+			}
+			settings.PipelineRepository = repository
 		}
 		out.AccountSettings = toAccountSettings(settings)
 		return tx.SaveAccountSettings(ctx, settings)

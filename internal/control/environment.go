@@ -103,13 +103,18 @@ func (p *Plane) checkEnvironment(ctx context.Context, e *proton.Environment, in 
 		if err := p.useConnection(ctx, tx, e); err != nil {
 			return err
 		}
+		if r := e.ProvisioningRepository; r != nil {
+			if _, err := tx.Repository(ctx, e.Scope, r.Provider, r.Name); err != nil {
+				return err
+			}
+		}
 		v, err = deployableVersion(ctx, tx, t, *in.TemplateMajorVersion, in.TemplateMinorVersion)
 		return err
 	})
 	if err != nil {
 		return v, nil, err
 	}
-	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN(), e.ProvisioningRepository); err != nil {
 		return v, nil, err
 	}
 	b, err := p.Bundles.Bundle(ctx, v.BundleDigest)
@@ -135,7 +140,7 @@ func (p *Plane) checkEnvironment(ctx context.Context, e *proton.Environment, in 
 }
 
 // checkIdentity refuses combinations of provisioning identities that Proton
-// forbids, and identities that do not exist.
+// forbids.
 func checkIdentity(e proton.Environment) error {
 	given := 0
 	for _, yes := range []bool{e.ServiceRoleARN != "", e.AccountConnectionID != "", e.ProvisioningRepository != nil} {
@@ -143,17 +148,21 @@ func checkIdentity(e proton.Environment) error {
 			given++
 		}
 	}
-	switch {
-	case given > 1:
+	if given > 1 {
 		return proton.Errorf(proton.Invalid, "Specify at most one of protonServiceRoleArn, environmentAccountConnectionId or provisioningRepository.")
-	case e.ProvisioningRepository != nil:
-		return proton.Errorf(proton.NotFound, "The requested repository does not exist: %s", e.RepositoryARN(e.ProvisioningRepository.Provider, e.ProvisioningRepository.Name))
 	}
 	return nil
 }
 
-// checkMethod refuses what no engine of this server can provision.
-func (p *Plane) checkMethod(method string, version proton.ARN) error {
+// checkMethod refuses what no engine of this server can provision, and what
+// can't be provisioned by pull requests if there is a repository for them.
+func (p *Plane) checkMethod(method string, version proton.ARN, repository *proton.ProvisioningRepository) error {
+	if repository != nil && method != "" {
+		if method != "TERRAFORM" {
+			return proton.Errorf(proton.Invalid, "Template version %s is provisioned with %s, and an environment with a provisioningRepository takes Terraform alone.", version, method)
+		}
+		method = proton.MethodPullRequest
+	}
 	if method == "" || p.Methods[method] {
 		return nil
 	}

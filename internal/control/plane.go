@@ -54,6 +54,7 @@ type Config struct {
 	// Throttled reports whether an account is calling too fast; nil: never.
 	Throttled func(account string) bool
 	Sealer    *auth.Sealer // keeps users' secrets
+	URL       string       // how others reach this server, without a slash at the end
 	Logger    *slog.Logger
 }
 

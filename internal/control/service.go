@@ -112,6 +112,11 @@ func (p *Plane) checkService(ctx context.Context, service proton.Service, major 
 	if r.Instances, err = p.checkServiceSpec(ctx, r); err != nil {
 		return r, err
 	}
+	for _, i := range r.Instances {
+		if err := p.checkInstanceMethod(ctx, r.Version, i.EnvironmentName); err != nil {
+			return r, err
+		}
+	}
 	return r, p.checkPipelineMethod(r, settings)
 }
 
@@ -167,12 +172,25 @@ func (p *Plane) checkPipelineMethod(r proton.ServiceRequest, settings proton.Acc
 	if methods.Pipeline == "CLOUDFORMATION" && settings.PipelineServiceRoleARN == "" {
 		return proton.Errorf(proton.Invalid, "Operation cannot be run until pipeline roles have been configured")
 	}
-	for _, method := range []string{methods.Infrastructure, methods.Pipeline} {
-		if err := p.checkMethod(method, r.Version.ARN()); err != nil {
-			return err
-		}
+	var repository *proton.ProvisioningRepository
+	if methods.Pipeline == "TERRAFORM" { // other pipelines do not know it
+		repository = settings.PipelineRepository
 	}
-	return nil
+	return p.checkMethod(methods.Pipeline, r.Version.ARN(), repository)
+}
+
+// checkInstanceMethod refuses an instance that can't be provisioned in its
+// environment. Environments that are not there are refused elsewhere.
+func (p *Plane) checkInstanceMethod(ctx context.Context, v proton.TemplateVersion, environment string) error {
+	var e proton.Environment
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		e, err = tx.Environment(ctx, v.Scope, environment)
+		return err
+	})
+	if err != nil && !proton.IsNotFound(err) {
+		return err
+	}
+	return p.checkMethod(v.Methods.Infrastructure, v.ARN(), e.ProvisioningRepository)
 }
 
 // insertService writes a checked service with all its parts and deployments.

@@ -225,7 +225,7 @@ func (p *Plane) addInstances(ctx context.Context, f serviceFacts, parsed *bundle
 		if _, _, err := b.InstanceInputs(parsed, entry.Name); err != nil {
 			return invalidSpec(err)
 		}
-		if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+		if err := p.checkInstanceMethod(ctx, v, entry.Environment); err != nil {
 			return err
 		}
 		u.added = append(u.added, proton.AddedInstance{

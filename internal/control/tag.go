@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/proton"
@@ -149,6 +150,9 @@ func lineage(ctx context.Context, tx *store.Tx, r proton.Resource) (proton.Linea
 		if _, ok, err = tx.AccountConnection(ctx, r.Name); err == nil && !ok {
 			err = proton.Errorf(proton.NotFound, "")
 		}
+	case proton.ResourceRepository:
+		provider, name, _ := strings.Cut(r.Name, ":")
+		_, err = tx.Repository(ctx, r.Scope, strings.ToUpper(provider), name)
 	default:
 		err = proton.Errorf(proton.NotFound, "")
 	}

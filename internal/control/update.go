@@ -134,7 +134,7 @@ func (p *Plane) checkEnvironmentDeployment(ctx context.Context, e proton.Environ
 		return u, err
 	}
 	u.version = v
-	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN(), e.ProvisioningRepository); err != nil {
 		return u, err
 	}
 	if u.spec, err = p.environmentSpec(ctx, e, spec); err != nil {
@@ -274,7 +274,7 @@ func (p *Plane) checkInstanceDeployment(ctx context.Context, i proton.ServiceIns
 	if err != nil {
 		return target, v, err
 	}
-	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
+	if err := p.checkInstanceMethod(ctx, v, i.EnvironmentName); err != nil {
 		return target, v, err
 	}
 	if target.Spec, err = p.currentSpec(ctx, i.Scope, i.Deployable); err != nil {
@@ -535,9 +535,6 @@ func (p *Plane) checkNewInstance(ctx context.Context, in *api.CreateServiceInsta
 	if err != nil {
 		return i, v, err
 	}
-	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN()); err != nil {
-		return i, v, err
-	}
 	b, err := p.Bundles.Bundle(ctx, v.BundleDigest)
 	if err != nil {
 		return i, v, err
@@ -554,5 +551,5 @@ func (p *Plane) checkNewInstance(ctx context.Context, in *api.CreateServiceInsta
 	}
 	entry, _ := spec.Instance(i.Name)
 	i.EnvironmentName = entry.Environment
-	return i, v, nil
+	return i, v, p.checkInstanceMethod(ctx, v, i.EnvironmentName)
 }

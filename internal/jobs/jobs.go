@@ -36,6 +36,7 @@ type Kind string
 const (
 	Deploy                  Kind = "deploy"
 	RegisterTemplateVersion Kind = "register-template-version"
+	SyncRepository          Kind = "sync-repository"
 )
 
 // Job is one piece of work on one resource.

@@ -98,6 +98,10 @@ type Methods struct {
 	Pipeline       string `json:"pipeline,omitempty"`
 }
 
+// MethodPullRequest is how Terraform is provisioned where a repository is
+// given: by a pull request that someone else's automation applies.
+const MethodPullRequest = "PULL_REQUEST"
+
 // NumberVersion is the version that a create call gets: the next minor of
 // major, or the first minor of the next major if major is zero. lastMinor is
 // the highest minor ever given out in major, -1 if major never existed.

@@ -215,7 +215,11 @@ func (s *Store) RequeueAll(ctx context.Context) (int, error) {
 	}
 	err = s.Update(ctx, func(tx *Tx) error {
 		registrations, err := tx.RequeueRegistrations(ctx)
-		n += registrations
+		if err != nil {
+			return err
+		}
+		syncs, err := tx.RequeueSyncs(ctx)
+		n += registrations + syncs
 		return err
 	})
 	return n, err

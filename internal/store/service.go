@@ -85,6 +85,9 @@ func (tx *Tx) DeleteService(ctx context.Context, s proton.Service) error {
 	if err := tx.DeleteTags(ctx, s.ARN()); err != nil {
 		return err
 	}
+	if err := tx.DeleteServiceSync(ctx, s.Scope, s.Name); err != nil {
+		return err
+	}
 	return services.delete(ctx, tx, s.Account, s.Region, s.Name)
 }
 

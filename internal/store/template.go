@@ -66,7 +66,8 @@ func (tx *Tx) SaveTemplate(ctx context.Context, t proton.Template) error {
 	return templates.save(ctx, tx, t)
 }
 
-// DeleteTemplate removes a template with its tags and its memory of numbers.
+// DeleteTemplate removes a template with its tags, its sync and its memory of
+// numbers.
 func (tx *Tx) DeleteTemplate(ctx context.Context, t proton.Template) error {
 	_, err := tx.exec(ctx, "DELETE FROM template_majors WHERE account = ? AND region = ? AND kind = ? AND template_name = ?",
 		t.Account, t.Region, t.Kind, t.Name)
@@ -74,6 +75,9 @@ func (tx *Tx) DeleteTemplate(ctx context.Context, t proton.Template) error {
 		return err
 	}
 	if err := tx.DeleteTags(ctx, t.ARN()); err != nil {
+		return err
+	}
+	if err := tx.DeleteTemplateSync(ctx, t.Scope, t.Kind, t.Name); err != nil {
 		return err
 	}
 	return templates.delete(ctx, tx, t.Account, t.Region, t.Kind, t.Name)
