@@ -35,7 +35,7 @@ func (t *Type) Apply(values *Node) (o *Object, warnings, problems []Issue) {
 			f.warnings = append(f.warnings, Issue{Path: p.Path, Message: "the default " + p.Message})
 			continue
 		}
-		if n := at(values, p.Path); n != nil {
+		if n := nearest(values, p.Path); n != nil {
 			p.Line, p.Column = n.Line, n.Column
 		}
 		problems = append(problems, p)
@@ -68,6 +68,17 @@ func topOf(path string) string {
 		return path[:i]
 	}
 	return path
+}
+
+// nearest finds the source of the value that a path leads to or, of one that is
+// missing, that of what should have it.
+func nearest(n *Node, path string) *Node {
+	for {
+		if found := at(n, path); found != nil || path == "" {
+			return found
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
 }
 
 // at finds the source of the value that a path leads to.

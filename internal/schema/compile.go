@@ -127,7 +127,29 @@ func (c *compiler) schema(n *Node, path string) any {
 	if kind == "array" && n.Get("items") == nil {
 		c.problem(n, path, "an array needs items, such as items: {type: string}")
 	}
+	if kind == "object" {
+		c.requiredExist(n, path)
+	}
 	return out
+}
+
+// requiredExist warns of required properties that an object cannot have: what
+// a spec gives under such a name is left out, so that no spec is valid.
+func (c *compiler) requiredExist(n *Node, path string) {
+	for _, other := range []string{"allOf", "anyOf", "oneOf", "additionalProperties"} {
+		if n.Get(other) != nil { // the property may be of that
+			return
+		}
+	}
+	required := n.Get("required")
+	if required == nil || required.Kind != List {
+		return
+	}
+	for _, item := range required.Items {
+		if n.Get("properties").Get(item.Text) == nil {
+			c.warn(item, path+".required", "%s is not among the properties: no spec can give it, so none is valid", quote(item))
+		}
+	}
 }
 
 func (c *compiler) typeOf(n *Node, path string) string {

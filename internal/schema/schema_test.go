@@ -190,12 +190,15 @@ In:
     load_balanced_public: {type: boolean, default: "public"}
     totalwaves: {type: number, minLength: 1, maxLength: 2}
     odd: {type: string, widget: slider, x-ui: 1, required: true}
+    open: {type: object, additionalProperties: {type: string}, required: [anything]}
+  required: [odd, od]
 `))
 	want := []string{
 		"In.properties.totalwaves.minLength: has no effect on a number and is ignored",
 		"In.properties.totalwaves.maxLength: has no effect on a number and is ignored",
 		"In.properties.odd.widget: unknown keyword is ignored",
 		"In.properties.odd.required: must be a list of property names beside properties; true is ignored",
+		`In.required: "od" is not among the properties: no spec can give it, so none is valid`,
 		`In.properties.load_balanced_public.default: "public" is not a boolean`,
 	}
 	if diff := cmp.Diff(want, lines(warnings)); diff != "" || len(problems) > 0 {
