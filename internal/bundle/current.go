@@ -63,7 +63,7 @@ func ResolveEnvironmentSpec(spec, current string) (string, error) {
 // resolver collects replacements of tokens by place.
 type resolver struct {
 	edits    []edit
-	problems []string
+	problems []SpecProblem
 }
 
 type edit struct {
@@ -72,7 +72,7 @@ type edit struct {
 }
 
 func (r *resolver) refuse(path, format string, args ...any) {
-	r.problems = append(r.problems, "Spec validation failed: "+path+": "+fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, SpecProblem{Problem: Problem{Path: path, Message: fmt.Sprintf(format, args...)}})
 }
 
 // section walks new values beside the old ones.

@@ -23,16 +23,16 @@ const Strict Option = 1
 // customer-managed environment the inputs are its outputs. Warnings name what
 // is accepted and ignored; the error is a *SpecError with every problem.
 func (b *Bundle) EnvironmentInputs(s *EnvironmentSpec, options ...Option) (Inputs, []Problem, error) {
-	return applyInputs(b.input, s.values, "spec", options)
+	return applyInputs(b.input, s.doc, s.values, "spec", options)
 }
 
 // InstanceInputs holds one instance of a service spec against the schema.
 func (b *Bundle) InstanceInputs(s *ServiceSpec, instance string, options ...Option) (Inputs, []Problem, error) {
 	i, ok := s.Instance(instance)
 	if !ok {
-		return nil, nil, &SpecError{[]string{"Spec validation failed: instances: no instance is named " + instance}}
+		return nil, nil, specProblem(s.doc, "instances", "no instance is named "+instance)
 	}
-	return applyInputs(b.input, i.values, i.path(), options)
+	return applyInputs(b.input, i.entry, i.values, i.path(), options)
 }
 
 // PipelineInputs holds the pipeline section of a service spec against the
@@ -40,11 +40,11 @@ func (b *Bundle) InstanceInputs(s *ServiceSpec, instance string, options ...Opti
 func (b *Bundle) PipelineInputs(s *ServiceSpec, options ...Option) (Inputs, []Problem, error) {
 	if b.pipeline == nil {
 		if s.HasPipelineSection {
-			return nil, nil, &SpecError{[]string{"Spec validation failed: pipeline: the service template has no pipeline; remove this section"}}
+			return nil, nil, specProblem(s.pipeline, "pipeline", "the service template has no pipeline; remove this section")
 		}
 		return schema.NewObject(), nil, nil
 	}
-	return applyInputs(b.pipeline, s.pipeline, "pipeline", options)
+	return applyInputs(b.pipeline, s.doc, s.pipeline, "pipeline", options)
 }
 
 // ServiceProblems holds a whole service spec against the schema: the pipeline
@@ -59,7 +59,18 @@ func (b *Bundle) ServiceProblems(s *ServiceSpec, options ...Option) (warnings []
 	return warnings, err
 }
 
-func applyInputs(t *schema.Type, values *schema.Node, path string, options []Option) (Inputs, []Problem, error) {
+func specProblem(n *schema.Node, path, message string) error {
+	p := Problem{Path: path, Message: message}
+	if n != nil {
+		p.Line, p.Column = n.Line, n.Column
+	}
+	return &SpecError{[]SpecProblem{{Problem: p}}}
+}
+
+// applyInputs holds the values at a path against a type. What they lack is
+// reported where they are or, if they are not there, at the part of the spec
+// that would have them.
+func applyInputs(t *schema.Type, part, values *schema.Node, path string, options []Option) (Inputs, []Problem, error) {
 	inputs, warnings, issues := t.Apply(values)
 	var warned []Problem
 	for _, w := range warnings {
@@ -75,7 +86,10 @@ func applyInputs(t *schema.Type, values *schema.Node, path string, options []Opt
 	}
 	e := &SpecError{}
 	for _, i := range issues {
-		e.Problems = append(e.Problems, "Spec validation failed: "+below(path, i.Path)+": "+i.Message)
+		if i.Line == 0 && part != nil {
+			i.Line, i.Column = part.Line, part.Column
+		}
+		e.Problems = append(e.Problems, SpecProblem{Problem: Problem{below(path, i.Path), i.Line, i.Column, i.Message}})
 	}
 	return nil, warned, e
 }

@@ -4,17 +4,59 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hadronhq/hadron/internal/schema"
 )
 
-// SpecError is everything that is wrong with a spec. Each problem is worded
-// for the caller.
-type SpecError struct{ Problems []string }
+// SpecProblem is one thing that is wrong with a spec. Its path is that of the
+// value, "instances[dev].spec.port", and empty where the document itself is not
+// what it should be.
+type SpecProblem struct {
+	Problem
+	form string // "Service" or "Environment" if the form of such a spec is wrong
+}
 
-// Error has one line for each problem.
-func (e *SpecError) Error() string { return strings.Join(e.Problems, "\n") }
+// String names the value that is wrong, without the place in the text.
+func (p SpecProblem) String() string {
+	if p.Path == "" {
+		return p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// SpecError is everything that is wrong with a spec.
+type SpecError struct{ Problems []SpecProblem }
+
+// Error is worded for the caller of an operation. It has one line for each
+// problem; those of the form share Proton's own sentence.
+func (e *SpecError) Error() string {
+	var lines, places []string
+	for _, p := range e.Problems {
+		switch {
+		case p.form != "":
+			places = append(places, p.place())
+		case p.Path == "":
+			lines = append(lines, p.Message)
+		default:
+			lines = append(lines, "Spec validation failed: "+p.String())
+		}
+	}
+	if len(places) > 0 {
+		sentence := "The provided " + e.Problems[0].form + " Spec file was not correctly formatted. " +
+			"Please check that it is valid yaml according to the Spec definition. (" + strings.Join(places, "; ") + ")"
+		lines = append([]string{sentence}, lines...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (p SpecProblem) place() string {
+	if p.Line == 0 {
+		return p.Message
+	}
+	return fmt.Sprintf("line %d: %s", p.Line, p.Message)
+}
 
 // JoinSpecErrors makes one *SpecError of several, in their order; nil if all
 // are nil. Another kind of error is returned at once.
@@ -44,6 +86,7 @@ type EnvironmentSpec struct {
 	// Warnings name keys that have no meaning.
 	Warnings []Problem
 	text     string
+	doc      *schema.Node
 	values   *schema.Node
 }
 
@@ -55,6 +98,7 @@ type ServiceSpec struct {
 	// Warnings name keys that have no meaning.
 	Warnings []Problem
 	text     string
+	doc      *schema.Node
 	pipeline *schema.Node
 }
 
@@ -62,6 +106,7 @@ type ServiceSpec struct {
 type InstanceSpec struct {
 	Name        string
 	Environment string
+	entry       *schema.Node // the whole of it
 	values      *schema.Node
 }
 
@@ -75,37 +120,43 @@ func (s *ServiceSpec) Instance(name string) (InstanceSpec, bool) {
 	return InstanceSpec{}, false
 }
 
-// specReader reads one document. What is wrong with its form is answered with
-// Proton's own sentence, followed by the place.
+// specReader reads one document and collects what is wrong with it.
 type specReader struct {
 	kind     string // Service or Environment
 	warnings []Problem
-	problems []string
+	problems []SpecProblem
 }
 
+// form notes that the document does not have the form of a spec.
 func (r *specReader) form(n *schema.Node, format string, args ...any) {
-	detail := fmt.Sprintf(format, args...)
-	if n != nil && n.Line > 0 {
-		detail = fmt.Sprintf("line %d: %s", n.Line, detail)
+	p := SpecProblem{Problem{Message: fmt.Sprintf(format, args...)}, r.kind}
+	if n != nil {
+		p.Line, p.Column = n.Line, n.Column
 	}
-	r.problems = append(r.problems, fmt.Sprintf("The provided %s Spec file was not correctly formatted. "+
-		"Please check that it is valid yaml according to the Spec definition. (%s)", r.kind, detail))
+	r.problems = append(r.problems, p)
 }
 
-func (r *specReader) invalid(path, format string, args ...any) {
-	r.problems = append(r.problems, "Spec validation failed: "+path+": "+fmt.Sprintf(format, args...))
+// invalid notes that a value of the document can't be taken.
+func (r *specReader) invalid(n *schema.Node, path, format string, args ...any) {
+	r.problems = append(r.problems, SpecProblem{Problem{path, n.Line, n.Column, fmt.Sprintf(format, args...)}, ""})
 }
 
 func (r *specReader) err() error {
 	if len(r.problems) == 0 {
 		return nil
 	}
+	// Without a form a spec has no values: what is wrong with it comes first.
+	slices.SortStableFunc(r.problems, func(a, b SpecProblem) int { return strings.Compare(b.form, a.form) })
 	return &SpecError{r.problems}
 }
 
 // document parses the text and checks its header.
 func (r *specReader) document(text string) *schema.Node {
 	doc, err := schema.ParseYAML([]byte(text))
+	if e, ok := errors.AsType[*schema.SyntaxError](err); ok {
+		r.form(&schema.Node{Line: e.Line, Column: e.Column}, "%s", e.Message)
+		return nil
+	}
 	if err != nil {
 		r.form(nil, "%v", err)
 		return nil
@@ -153,6 +204,7 @@ func ParseEnvironmentSpec(text string) (*EnvironmentSpec, error) {
 	r := &specReader{kind: "Environment"}
 	s := &EnvironmentSpec{text: text}
 	if doc := r.document(text); doc != nil {
+		s.doc = doc
 		r.unknown(doc, "", "proton", "spec")
 		s.values = r.inputs(doc.Get("spec"), "spec")
 	}
@@ -165,6 +217,7 @@ func ParseServiceSpec(text string) (*ServiceSpec, error) {
 	r := &specReader{kind: "Service"}
 	s := &ServiceSpec{text: text}
 	if doc := r.document(text); doc != nil {
+		s.doc = doc
 		r.unknown(doc, "", "proton", "pipeline", "instances")
 		s.pipeline = r.inputs(doc.Get("pipeline"), "pipeline")
 		s.HasPipelineSection = s.pipeline != nil && len(s.pipeline.Fields) > 0
@@ -190,7 +243,7 @@ func (r *specReader) instances(n *schema.Node) []InstanceSpec {
 			continue
 		}
 		if seen[instance.Name] {
-			r.problems = append(r.problems, "Duplicate service instance name in spec: "+instance.Name)
+			r.invalid(item, "", "Duplicate service instance name in spec: %s", instance.Name)
 		}
 		seen[instance.Name] = true
 		out = append(out, instance)
@@ -219,7 +272,7 @@ func (r *specReader) instance(n *schema.Node, path string) (InstanceSpec, bool) 
 			r.form(n, "%s has no %s", path, f.key)
 			ok = false
 		case len(f.n.Text) > maxResourceName || !resourceName.MatchString(f.n.Text):
-			r.invalid(path+"."+f.key, "%q is not a name: use 1 to %d letters, digits, - and _, starting with a letter or digit",
+			r.invalid(f.n, path+"."+f.key, "%q is not a name: use 1 to %d letters, digits, - and _, starting with a letter or digit",
 				f.n.Text[:min(len(f.n.Text), maxResourceName)], maxResourceName)
 			ok = false
 		}
@@ -229,7 +282,7 @@ func (r *specReader) instance(n *schema.Node, path string) (InstanceSpec, bool) 
 	}
 	path = "instances[" + name.Text + "]"
 	r.unknown(n, path+".", "name", "environment", "spec")
-	return InstanceSpec{name.Text, environment.Text, r.inputs(n.Get("spec"), path+".spec")}, true
+	return InstanceSpec{name.Text, environment.Text, n, r.inputs(n.Get("spec"), path+".spec")}, true
 }
 
 // CurrentValues lists the paths of the inputs written as CurrentValue.

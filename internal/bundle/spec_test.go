@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -169,9 +171,61 @@ func TestJoinSpecErrors(t *testing.T) {
 	if err := JoinSpecErrors(nil, nil); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
-	err := JoinSpecErrors(&SpecError{[]string{"a"}}, nil, &SpecError{[]string{"b", "c"}})
-	if err == nil || err.Error() != "a\nb\nc" {
-		t.Errorf("got %v", err)
+	one := func(path, message string) SpecProblem {
+		return SpecProblem{Problem: Problem{Path: path, Message: message}}
+	}
+	err := JoinSpecErrors(&SpecError{[]SpecProblem{one("", "a")}}, nil, &SpecError{[]SpecProblem{one("p", "b"), one("", "c")}})
+	if want := "a\nSpec validation failed: p: b\nc"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Proton's sentence stands once, however much is wrong with the form.
+func TestProblemsOfTheFormShareOneSentence(t *testing.T) {
+	t.Parallel()
+	_, err := ParseServiceSpec("proton: ServiceSpec\ninstances:\n- {name: a b, environment: e}\n- {name: a}\n- {environment: e}\n")
+	want := notFormatted + " (line 4: instances[1] has no environment; line 5: instances[2] has no name)\n" +
+		`Spec validation failed: instances[0].name: "a b" is not a name: use 1 to 100 letters, digits, - and _, starting with a letter or digit`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestProblemsOfASpecHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	b, err := Load(tarGz(t, entry{name: "schema/schema.yaml", content: `schema:
+  format: {openapi: "3.0.0"}
+  service_input_type: In
+  types: {In: {type: object, properties: {port: {type: integer}, size: {type: integer}}, required: [port]}}
+`}, entry{name: "instance_infrastructure/manifest.yaml", content: "infrastructure: {templates: [{file: t.yaml, rendering_engine: jinja, template_language: cloudformation}]}"},
+		entry{name: "instance_infrastructure/t.yaml", content: "Resources: {A: {Type: B}}"}), DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"not YAML":              {"proton: ServiceSpec\ninstances: [\n", ":3:1"},
+		"another form":          {"proton: ServiceSpec\ninstances: {}\n", ":2:12"},
+		"a name twice":          {"proton: ServiceSpec\ninstances:\n- {name: a, environment: e, spec: {port: 1}}\n- {name: a, environment: e, spec: {port: 1}}\n", ":4:3"},
+		"a wrong value":         {"proton: ServiceSpec\ninstances:\n- name: a\n  environment: e\n  spec:\n    port: many\n", "instances[a].spec.port:6:11"},
+		"a missing value":       {"proton: ServiceSpec\ninstances:\n- name: a\n  environment: e\n  spec:\n    size: 1\n", "instances[a].spec.port:6:5"},
+		"no values":             {"proton: ServiceSpec\ninstances:\n- name: a\n  environment: e\n", "instances[a].spec.port:3:3"},
+		"a pipeline of nothing": {"proton: ServiceSpec\npipeline:\n  x: 1\n", "pipeline:3:3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := ParseServiceSpec(c.text)
+			if err == nil {
+				_, err = b.ServiceProblems(s)
+			}
+			e, ok := errors.AsType[*SpecError](err)
+			if !ok || len(e.Problems) != 1 {
+				t.Fatalf("got %v, want one problem", err)
+			}
+			p := e.Problems[0]
+			if got := fmt.Sprintf("%s:%d:%d", p.Path, p.Line, p.Column); got != c.want {
+				t.Errorf("got %s, want %s: %v", got, c.want, err)
+			}
+		})
 	}
 }
 

@@ -91,6 +91,9 @@ func (t *tool) printError(err error) {
 	if e, ok := errors.AsType[*awsjson.Error](err); ok && error(e) == err {
 		prefix = ""
 	}
+	if strings.HasPrefix(err.Error(), "hadron ") { // a command line's error names its command
+		prefix = ""
+	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(t.stderr, prefix+strings.TrimRight(line, "\n"))
 	}

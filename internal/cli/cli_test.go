@@ -153,7 +153,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		code int
 		want string // in standard error
 	}{
-		{"srve", nil, 2, `hadron: hadron has no command "srve"; did you mean serve?`},
+		{"srve", nil, 2, `hadron has no command "srve"; did you mean serve?`},
 		{"template", nil, 2, "hadron template needs one of: init, render, test, validate"},
 		{"template check", nil, 2, `hadron template has no command "check"`},
 		{"serve here", nil, 2, `hadron serve: there is one argument too many: "here"`},

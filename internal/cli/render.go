@@ -80,6 +80,12 @@ func (t *tool) explain(source string, err error) error {
 		t.diagnose(t.stderr, "", located(source, p), sourceOf(source, p))
 		return errors.New("nothing was rendered; outputs and names that only a deployment knows can be given with --parameters")
 	}
+	if e, ok := errors.AsType[*specError](err); ok {
+		for _, f := range e.findings() {
+			t.diagnose(t.stderr, "", f.Problem, f.source)
+		}
+		return quietError{err}
+	}
 	return err
 }
 
@@ -108,15 +114,22 @@ type specTargets struct {
 
 // specError is a spec that the bundle does not accept.
 type specError struct {
-	file  string
-	cause *bundle.SpecError
+	file, text string
+	cause      *bundle.SpecError
 }
 
-func (e *specError) Error() string {
-	return e.file + ": " + strings.Join(e.cause.Problems, "\n"+e.file+": ")
-}
+func (e *specError) Error() string { return e.file + ": " + e.cause.Error() }
 
 func (e *specError) Unwrap() error { return e.cause }
+
+// findings are what is wrong, with the lines of the spec.
+func (e *specError) findings() []finding {
+	var list []finding
+	for _, p := range e.cause.Problems {
+		list = append(list, finding{bundle.Problem{Path: e.file, Line: p.Line, Column: p.Column, Message: p.String()}, e.text})
+	}
+	return list
+}
 
 // readSpec reads a spec and makes the data of everything it deploys. A spec
 // that the bundle does not accept is a *specError.
@@ -136,7 +149,7 @@ func readSpec(b *bundle.Bundle, file string, known parameters) (*specTargets, er
 		s.warnings = append(s.warnings, bundle.Problem{Path: file, Line: w.Line, Column: w.Column, Message: w.Path + ": " + w.Message})
 	}
 	if e, ok := errors.AsType[*bundle.SpecError](err); ok {
-		err = &specError{file, e}
+		err = &specError{file, s.text, e}
 	}
 	return s, err
 }

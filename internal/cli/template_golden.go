@@ -101,8 +101,8 @@ func (g goldenTest) render(ctx context.Context, b *bundle.Bundle) *rendering {
 		r.warnings = append(r.warnings, finding{w, s.text})
 	}
 	if e, ok := errors.AsType[*specError](err); ok {
-		for _, message := range e.cause.Problems {
-			r.fail(finding{Problem: bundle.Problem{Path: e.file, Message: message}}, testSpec+": "+message)
+		for _, f := range e.findings() {
+			r.fail(f, testSpec+": "+f.Message)
 		}
 		return r
 	}

@@ -14,15 +14,20 @@ import (
 	"github.com/hadronhq/hadron/internal/bundle"
 )
 
-// located gives a problem the path that an editor can open.
+// located gives a problem the path that an editor can open; that of a file
+// which is missing, if its folder is there.
 func located(source string, p bundle.Problem) bundle.Problem {
-	if full := filepath.Join(source, filepath.FromSlash(p.Path)); p.Path != "" {
-		if _, err := os.Stat(full); err == nil {
-			p.Path = full
-		}
+	if p.Path == "" {
+		p.Path = source
 		return p
 	}
-	p.Path = source
+	full := filepath.Join(source, filepath.FromSlash(p.Path))
+	for _, there := range []string{full, filepath.Dir(full)} {
+		if _, err := os.Stat(there); err == nil && there != filepath.Clean(source) {
+			p.Path = full
+			return p
+		}
+	}
 	return p
 }
 

@@ -231,7 +231,7 @@ func TestRenderSaysWhatIsWrong(t *testing.T) {
 	}{
 		"an undefined name":     {[]string{undefined, "--spec", spec}, 1, undefined + "/infrastructure/cloudformation.yaml:2:7: 'environment.inputs.nothing' is undefined\n  2 | B: {{ environment.inputs.nothing }}\n    |       ^\n"},
 		"an invalid bundle":     {[]string{invalid, "--spec", spec}, 1, "is not a valid bundle; \"hadron template validate " + invalid + "\" says more"},
-		"a spec that is wrong":  {[]string{good, "--spec", bad}, 1, bad + ": Spec validation failed: spec.count: "},
+		"a spec that is wrong":  {[]string{good, "--spec", bad}, 1, bad + ":1:41: spec.count: \"many\" is not a number\n  1 | {proton: EnvironmentSpec, spec: {count: many}}\n    |                                         ^\n"},
 		"a spec of nothing":     {[]string{good, "--spec", "/none"}, 1, "no such file"},
 		"pipeline of an env":    {[]string{good, "--spec", spec, "--pipeline"}, 2, "this is an environment template"},
 		"parameters not JSON":   {[]string{good, "--spec", spec, "--parameters", bad}, 1, bad + ":1: invalid character"},

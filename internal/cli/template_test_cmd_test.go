@@ -49,7 +49,7 @@ func TestATestFailsForEveryKindOfDifference(t *testing.T) {
 			"  expected/environment/new.yaml is not there, but it is rendered\n    @@ -0,0 +1 @@\n    +Resources: {A: {Type: 'AWS::SNS::Topic'}}\n", true},
 		"a spec that is refused": {
 			map[string]string{"tests/one/spec.yaml": "{proton: EnvironmentSpec, spec: {count: many}}"},
-			"DIR/tests/one/spec.yaml: Spec validation failed: spec.count: ", false},
+			"DIR/tests/one/spec.yaml:1:41: spec.count: \"many\" is not a number\n  1 | {proton: EnvironmentSpec, spec: {count: many}}\n    |                                         ^\n", false},
 		"a template that stops": {
 			map[string]string{"infrastructure/cloudformation.yaml": "A:\n  B: {{ environment.inputs.name }}\n"},
 			"DIR/infrastructure/cloudformation.yaml:2:9: 'environment.inputs.name' is undefined (test one, environment)\n  2 |   B: {{ environment.inputs.name }}\n    |         ^\n", false},
@@ -123,11 +123,11 @@ func TestASpecCanBeExpectedToBeRefused(t *testing.T) {
 
 	file := write(t, filepath.Join(dir, "tests/bad/expected-error.txt"), "spec.count\nspec.cidr\n")
 	got := hadron(t, nil, "template", "test", dir).wantCode(t, 1)
-	if !strings.Contains(got.stdout, "-spec.cidr\n") || !strings.Contains(got.stdout, "+spec.yaml: Spec validation failed: spec.count: ") {
+	if !strings.Contains(got.stdout, "-spec.cidr\n") || !strings.Contains(got.stdout, "+spec.yaml: spec.count: ") {
 		t.Errorf("another error than is expected: %s", got.stdout)
 	}
 	hadron(t, nil, "template", "test", "--update", dir).wantCode(t, 0)
-	if !strings.HasPrefix(read(t, file), "spec.yaml: Spec validation failed: spec.count: ") {
+	if !strings.HasPrefix(read(t, file), "spec.yaml: spec.count: ") {
 		t.Errorf("--update wrote %q", read(t, file))
 	}
 	write(t, filepath.Join(dir, "tests/bad/expected/environment/a"), "")
