@@ -43,6 +43,7 @@ type Server struct {
 	Root    Credentials
 	store   *store.Store
 	buckets *bucketstore.Store
+	keys    *keys
 	worker  *jobs.Worker
 	http    *http.Server
 	log     *slog.Logger
@@ -111,7 +112,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err != nil {
 		return s, fmt.Errorf("master key: %w", err)
 	}
-	k := &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
+	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
 	if o.listener == nil {
 		if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
 			return s, fmt.Errorf("listen: %w", err)
@@ -119,14 +120,14 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.URL = publicURL(c, o.listener.Addr())
 	if o.engines == nil {
-		if o.engines, err = s.engines(c, k); err != nil {
+		if o.engines, err = s.engines(c, s.keys); err != nil {
 			return s, err
 		}
 	}
 	if err = s.startWork(ctx, c, o.engines); err != nil {
 		return s, err
 	}
-	return s, s.serve(ctx, c, k, o)
+	return s, s.serve(ctx, c, s.keys, o)
 }
 
 // engines are the tools that this server provisions with.
@@ -202,7 +203,7 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 	m := newMetrics(Version)
 	access := accessLog(s.log)
 	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
-		Authenticate: authenticate(verifier), MapError: mapError, Logger: s.log,
+		Authenticate: authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
 		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
 	})
 	s.http = &http.Server{

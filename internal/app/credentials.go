@@ -139,7 +139,10 @@ type keys struct {
 }
 
 // Key finds an access key.
-func (k *keys) Key(ctx context.Context, id string) (auth.Key, bool, error) {
+func (k *keys) Key(ctx context.Context, id, token string) (auth.Key, bool, error) {
+	if token != "" {
+		return auth.Key{}, false, nil
+	}
 	if id == k.root.id {
 		return auth.Key{Secret: k.root.secret, AccountID: k.account, ARN: "arn:aws:iam::" + k.account + ":root"}, true, nil
 	}

@@ -10,7 +10,7 @@ import (
 
 type keySet map[string]Key
 
-func (k keySet) Key(_ context.Context, id string) (Key, bool, error) {
+func (k keySet) Key(_ context.Context, id, _ string) (Key, bool, error) {
 	key, ok := k[id]
 	return key, ok, nil
 }

@@ -1,180 +1,285 @@
 package auth
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 )
 
-// Policy is an IAM policy document: statements that allow or deny actions on
-// resources. A denial outweighs every permission; what no statement allows is
-// not allowed. Conditions, principals and policy variables are not understood,
-// and a document that has them is refused rather than read as something else.
+// Policy is an IAM policy document, or several read as one: statements that
+// allow or deny actions on resources, some on conditions. A denial outweighs
+// every permission; what no statement allows is not allowed.
 type Policy struct {
 	statements []statement
 	document   string
 }
 
 type statement struct {
+	place                   Statement
 	deny                    bool
-	actions, notActions     []string
-	resources, notResources []string
+	actions, notActions     []pattern
+	resources, notResources []pattern
+	principals              *principals // of a trust policy
+	conditions              []condition
 }
 
-// oneOrMany is a string or a list of strings.
-type oneOrMany []string
-
-func (o *oneOrMany) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*o = oneOrMany{one}
-		return nil
-	}
-	var many []string
-	if err := json.Unmarshal(b, &many); err != nil {
-		return errors.New("must be a string or a list of strings")
-	}
-	*o = many
-	return nil
+// Statement names a statement of a policy.
+type Statement struct {
+	Policy string // its name; empty for a document without one
+	Number int    // 1 for the first
+	Sid    string
+	Line   int // where it begins
 }
 
-// ParsePolicy reads a policy document. The error names the statement and the
-// element that cannot be used.
-func ParsePolicy(document []byte) (*Policy, error) {
-	var d struct {
-		Version   string
-		Id        string
-		Statement json.RawMessage
+func (s Statement) String() string {
+	text := fmt.Sprintf("statement %d", s.Number)
+	if s.Sid != "" {
+		text += fmt.Sprintf(" (%s)", s.Sid)
 	}
-	if err := strictJSON(document, &d); err != nil {
-		return nil, fmt.Errorf("policy document: %w", err)
+	if s.Policy != "" {
+		text += " of policy " + s.Policy
 	}
-	if d.Version != "2012-10-17" && d.Version != "2008-10-17" {
-		return nil, fmt.Errorf("policy document: Version is %q, want \"2012-10-17\"", d.Version)
+	return text + fmt.Sprintf(", line %d", s.Line)
+}
+
+// ParsePolicy reads a policy document of a user or role. The error is a
+// *DocumentError, which names the place.
+func ParsePolicy(document []byte) (*Policy, error) { return parsePolicy(document, false) }
+
+// ParseTrustPolicy reads the document that says who may assume a role: its
+// statements have principals, and no resources. The error is a *DocumentError.
+func ParseTrustPolicy(document []byte) (*Policy, error) { return parsePolicy(document, true) }
+
+func parsePolicy(document []byte, trust bool) (*Policy, error) {
+	p := &parser{text: document}
+	root, err := p.parse()
+	if err != nil {
+		return nil, err
 	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(d.Statement, &raw); err != nil {
-		raw = []json.RawMessage{d.Statement} // a single statement needs no list
+	if err := p.only(root, "Version", "Id", "Statement"); err != nil {
+		return nil, err
 	}
-	p := &Policy{document: string(document)}
-	for n, text := range raw {
-		s, err := parseStatement(text)
+	variables := false // the older version does not know them
+	if version, given := root.get("Version"); given {
+		if variables = version.text == "2012-10-17"; !variables && version.text != "2008-10-17" {
+			return nil, p.fail(version, "the version is %q, and must be \"2012-10-17\" or \"2008-10-17\"", version.text)
+		}
+	}
+	list, given := root.get("Statement")
+	if !given {
+		return nil, p.fail(root, "the element Statement is missing")
+	}
+	all := []*node{list} // a single statement needs no list
+	if list.array {
+		all = list.elements
+	}
+	if len(all) == 0 {
+		return nil, p.fail(list, "there must be a statement")
+	}
+	policy := &Policy{document: string(document)}
+	for n, text := range all {
+		r := statementReader{parser: p, variables: variables, trust: trust}
+		s, err := r.read(text)
 		if err != nil {
-			return nil, fmt.Errorf("policy document: Statement %d: %w", n+1, err)
+			return nil, err
 		}
-		p.statements = append(p.statements, s)
+		s.place.Number = n + 1
+		policy.statements = append(policy.statements, s)
 	}
-	return p, nil
-}
-
-func parseStatement(text []byte) (statement, error) {
-	var in struct {
-		Sid         string
-		Effect      string
-		Action      oneOrMany
-		NotAction   oneOrMany
-		Resource    oneOrMany
-		NotResource oneOrMany
-		Condition   map[string]any
-	}
-	if err := strictJSON(text, &in); err != nil {
-		return statement{}, err
-	}
-	s := statement{
-		deny: in.Effect == "Deny", actions: in.Action, notActions: in.NotAction,
-		resources: in.Resource, notResources: in.NotResource,
-	}
-	switch {
-	case in.Effect != "Allow" && in.Effect != "Deny":
-		return s, fmt.Errorf("Effect is %q, want \"Allow\" or \"Deny\"", in.Effect)
-	case (in.Action == nil) == (in.NotAction == nil):
-		return s, errors.New("needs Action or NotAction, and not both")
-	case (in.Resource == nil) == (in.NotResource == nil):
-		return s, errors.New("needs Resource or NotResource, and not both")
-	case len(in.Condition) > 0:
-		return s, errors.New("Condition is not supported yet: without it the statement would mean something else")
-	}
-	for _, list := range [][]string{in.Resource, in.NotResource} {
-		for _, pattern := range list {
-			if strings.Contains(pattern, "${") {
-				return s, fmt.Errorf("resource %q: policy variables are not supported yet", pattern)
-			}
-		}
-	}
-	return s, nil
-}
-
-// strictJSON refuses members that v does not have.
-func strictJSON(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
+	return policy, nil
 }
 
 // String is the document as it was given.
 func (p *Policy) String() string { return p.document }
 
-// Allows reports whether an action on a resource is allowed and not denied.
-func (p *Policy) Allows(action, resource string) bool {
-	allowed := false
+// Named is the policy with a name, by which decisions are explained.
+func (p *Policy) Named(name string) *Policy {
+	named := &Policy{document: p.document}
 	for _, s := range p.statements {
-		if !s.matches(action, resource) {
-			continue
-		}
-		if s.deny {
-			return false
-		}
-		allowed = true
+		s.place.Policy = name
+		named.statements = append(named.statements, s)
 	}
-	return allowed
+	return named
 }
 
-func (s statement) matches(action, resource string) bool {
-	about := matchesAny(s.actions, strings.ToLower(action), true)
-	if s.notActions != nil {
-		about = !matchesAny(s.notActions, strings.ToLower(action), true)
+// JoinPolicies reads several policies as one. Without any, nothing is allowed.
+func JoinPolicies(policies ...*Policy) *Policy {
+	joined := &Policy{}
+	for _, p := range policies {
+		joined.statements = append(joined.statements, p.statements...)
 	}
-	if !about {
+	return joined
+}
+
+// statementReader reads one statement.
+type statementReader struct {
+	*parser
+	variables, trust bool
+}
+
+func (r statementReader) read(n *node) (statement, error) {
+	names := []string{"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+	if r.trust {
+		names = []string{"Sid", "Effect", "Principal", "Action", "NotAction", "Condition"}
+	}
+	if !n.object {
+		return statement{}, r.fail(n, "a statement must be an object")
+	}
+	if _, given := n.get("Principal"); given && !r.trust {
+		return statement{}, r.fail(n, "Principal belongs in the trust policy of a role, not in what a user or role may do")
+	}
+	if err := r.only(n, names...); err != nil {
+		return statement{}, err
+	}
+	s := statement{place: Statement{Line: r.line(n.at)}}
+	if sid, given := n.get("Sid"); given {
+		s.place.Sid = sid.text
+	}
+	effect, given := n.get("Effect")
+	if !given {
+		return s, r.fail(n, "the element Effect is missing: \"Allow\" or \"Deny\"")
+	}
+	if s.deny = effect.text == "Deny"; !s.deny && effect.text != "Allow" {
+		return s, r.fail(effect, "the effect is %q, and must be \"Allow\" or \"Deny\"", effect.text)
+	}
+	var err error
+	if s.actions, s.notActions, err = r.either(n, "Action", "NotAction", r.action); err != nil {
+		return s, err
+	}
+	if r.trust {
+		s.principals, err = r.principals(n)
+	} else {
+		s.resources, s.notResources, err = r.either(n, "Resource", "NotResource", r.resource)
+	}
+	if err != nil {
+		return s, err
+	}
+	s.conditions, err = r.conditions(n)
+	return s, err
+}
+
+// either reads two elements of which a statement has exactly one.
+func (r statementReader) either(n *node, name, not string, read func(*node) (pattern, error)) (patterns, notPatterns []pattern, err error) {
+	element, given := n.get(name)
+	notElement, notGiven := n.get(not)
+	if given == notGiven {
+		return nil, nil, r.fail(n, "a statement needs %s or %s, and not both", name, not)
+	}
+	if notGiven {
+		element = notElement
+	}
+	values, err := r.list(element, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, v := range values {
+		p, err := read(v)
+		if err != nil {
+			return nil, nil, err
+		}
+		patterns = append(patterns, p)
+	}
+	if notGiven {
+		return nil, patterns, nil
+	}
+	return patterns, nil, nil
+}
+
+func (r statementReader) action(n *node) (pattern, error) {
+	service, name, found := strings.Cut(n.text, ":")
+	if n.text != "*" && (!found || service == "" || name == "") {
+		return pattern{}, r.fail(n, "%q is not an action, as \"proton:GetService\" or \"*\" is", n.text)
+	}
+	return newPattern(n.text, false)
+}
+
+func (r statementReader) resource(n *node) (pattern, error) {
+	if !strings.HasPrefix(n.text, "arn:") && !strings.HasPrefix(n.text, "*") && !strings.HasPrefix(n.text, "${") {
+		return pattern{}, r.fail(n, "%q is not a resource: it must be an ARN, in which * and ? may stand, or \"*\"", n.text)
+	}
+	p, err := newPattern(n.text, r.variables)
+	if err != nil {
+		return p, r.fail(n, "%v", err)
+	}
+	return p, nil
+}
+
+func (r statementReader) conditions(n *node) ([]condition, error) {
+	block, given := n.get("Condition")
+	if !given {
+		return nil, nil
+	}
+	if !block.object {
+		return nil, r.fail(block, "must be an object of operators, as {\"StringEquals\": {\"aws:username\": \"ann\"}}")
+	}
+	var all []condition
+	for _, m := range block.members {
+		o, k, err := parseOperator(m.name)
+		if err != nil {
+			return nil, r.fail(m.value, "%v", err)
+		}
+		if !m.value.object {
+			return nil, r.fail(m.value, "must be an object of condition keys")
+		}
+		for _, entry := range m.value.members {
+			c, err := r.condition(o, k, entry)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+func (r statementReader) condition(o operator, k kind, entry member) (condition, error) {
+	c := condition{operator: o, key: strings.ToLower(entry.name)}
+	if !strings.Contains(c.key, ":") {
+		return c, r.fail(entry.value, "%q is not a condition key, as aws:username is", entry.name)
+	}
+	values, err := r.list(entry.value, true)
+	if err != nil {
+		return c, err
+	}
+	for _, v := range values {
+		var operand operand
+		if err := k.read(&operand, v.text, r.variables); err != nil {
+			return c, r.fail(v, "%v", err)
+		}
+		c.values = append(c.values, operand)
+	}
+	return c, nil
+}
+
+// matches reports whether the statement is about a request.
+func (s *statement) matches(r Request, facts Facts) bool {
+	if !s.about(r.Action) {
 		return false
 	}
-	if s.notResources != nil {
-		return !matchesAny(s.notResources, resource, false)
+	if s.notResources != nil && matchesAny(s.notResources, r.Resource, facts, false) ||
+		s.resources != nil && !matchesAny(s.resources, r.Resource, facts, false) {
+		return false
 	}
-	return matchesAny(s.resources, resource, false)
+	for _, c := range s.conditions {
+		if !c.holds(facts) {
+			return false
+		}
+	}
+	return true
 }
 
-func matchesAny(patterns []string, value string, fold bool) bool {
-	for _, pattern := range patterns {
-		if fold {
-			pattern = strings.ToLower(pattern)
-		}
-		if wildcard(pattern, value) {
+// about reports whether the statement is about an action, whatever else it says.
+func (s *statement) about(action string) bool {
+	if s.notActions != nil {
+		return !matchesAny(s.notActions, action, nil, true)
+	}
+	return matchesAny(s.actions, action, nil, true)
+}
+
+func matchesAny(patterns []pattern, value string, facts Facts, fold bool) bool {
+	for _, p := range patterns {
+		if p.matches(value, facts, fold) {
 			return true
 		}
 	}
 	return false
-}
-
-// wildcard matches value against a pattern in which * stands for any text and
-// ? for one character, in time proportional to their product at most.
-func wildcard(pattern, value string) bool {
-	p, v, star, mark := 0, 0, -1, 0
-	for v < len(value) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, v
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == value[v]):
-			p++
-			v++
-		case star >= 0:
-			mark++
-			p, v = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -1,22 +1,35 @@
 package auth
 
-import "context"
+import (
+	"context"
+	"net/netip"
+	"time"
+)
 
-// Principal is who a request comes from, and the Region it is for.
+// Principal is who a request comes from, the Region it is for, and how it came.
 type Principal struct {
 	AccessKeyID string
 	AccountID   string // 12 digits
 	Region      string // of the credential scope
-	ARN         string // arn:aws:iam::<account>:root, or :user/<name>
+	// ARN is arn:aws:iam::<account>:root, :user/<name>, or that of a session,
+	// arn:aws:sts::<account>:assumed-role/<role>/<session>.
+	ARN string
 	// Policy says what the principal may do; nil for the root of an account,
 	// who may do everything in it.
-	Policy *Policy
+	Policy  *Policy
+	Session *Session // nil for credentials that last
+
+	SourceIP  netip.Addr
+	Secure    bool // the request came by TLS
+	UserAgent string
 }
 
-// May reports whether the principal may carry out an action ("proton:GetService")
-// on a resource (an ARN, or "*").
-func (p Principal) May(action, resource string) bool {
-	return p.Policy == nil || p.Policy.Allows(action, resource)
+// Session is what temporary credentials add to a principal.
+type Session struct {
+	Role     string // ARN of the role they are of
+	IssuedAt time.Time
+	Expires  time.Time
+	Policy   *Policy // narrows what the role may do; nil: it does not
 }
 
 type principalKey struct{}

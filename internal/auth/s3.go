@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -175,7 +176,8 @@ func (v *Verifier) finishS3(r *http.Request, c credential, amzDate, rawQuery, pa
 			return Principal{}, refuseS3(http.StatusForbidden, "AccessDenied", "There were headers present in the request which were not signed: %s", lower)
 		}
 	}
-	key, err := v.s3Key(r.Context(), c.accessKeyID)
+	token := cmp.Or(strings.Join(r.Header["X-Amz-Security-Token"], ","), r.URL.Query().Get("X-Amz-Security-Token"))
+	key, err := v.s3Key(r.Context(), c.accessKeyID, token)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -186,15 +188,25 @@ func (v *Verifier) finishS3(r *http.Request, c credential, amzDate, rawQuery, pa
 	if err := v.checkPayload(r, key.Secret, c, amzDate, payload); err != nil {
 		return Principal{}, err
 	}
-	return key.principal(c), nil
+	if key.expired(v.now()) {
+		return Principal{}, expiredS3()
+	}
+	return key.principal(c, r), nil
 }
 
-func (v *Verifier) s3Key(ctx context.Context, id string) (Key, error) {
-	key, ok, err := v.Keys.Key(ctx, id)
-	if err == nil && !ok {
-		err = refuseS3(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+func expiredS3() error {
+	return refuseS3(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
+}
+
+func (v *Verifier) s3Key(ctx context.Context, id, token string) (Key, error) {
+	key, ok, err := v.Keys.Key(ctx, id, token)
+	switch {
+	case err != nil || ok:
+		return key, err
+	case token != "":
+		return key, refuseS3(http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise not valid.")
 	}
-	return key, err
+	return key, refuseS3(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
 }
 
 // checkPayload replaces the body by one that checks what was signed of it.

@@ -48,7 +48,7 @@ func (v *Verifier) verifyPresignedV2(r *http.Request, query url.Values) (Princip
 			return Principal{}, refuseS3(http.StatusForbidden, "AccessDenied", "There were query parameters present in the request which were not signed: %.64q", name)
 		}
 	}
-	key, err := v.s3Key(r.Context(), query.Get("AWSAccessKeyId"))
+	key, err := v.s3Key(r.Context(), query.Get("AWSAccessKeyId"), cmp.Or(query.Get("x-amz-security-token"), query.Get("X-Amz-Security-Token")))
 	if err != nil {
 		return Principal{}, err
 	}
@@ -65,7 +65,10 @@ func (v *Verifier) verifyPresignedV2(r *http.Request, query url.Values) (Princip
 	if err := v.checkPayload(r, key.Secret, credential{}, "", payload); err != nil {
 		return Principal{}, err
 	}
-	return key.principal(credential{accessKeyID: query.Get("AWSAccessKeyId")}), nil
+	if key.expired(v.now()) {
+		return Principal{}, expiredS3()
+	}
+	return key.principal(credential{accessKeyID: query.Get("AWSAccessKeyId")}, r), nil
 }
 
 // describesV2 reports whether a parameter stands in for a signed header.

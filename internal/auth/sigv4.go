@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,12 +41,14 @@ type Key struct {
 	Secret    Secret
 	AccountID string
 	ARN       string
-	Policy    *Policy // nil: everything in the account
+	Policy    *Policy  // nil: everything in the account
+	Session   *Session // of temporary credentials
 }
 
-// Keys finds access keys; ok is false for an unknown id.
+// Keys finds access keys; ok is false for an unknown id, and for a session
+// token that does not belong to it. The token is empty for keys without one.
 type Keys interface {
-	Key(ctx context.Context, accessKeyID string) (key Key, ok bool, err error)
+	Key(ctx context.Context, accessKeyID, sessionToken string) (key Key, ok bool, err error)
 }
 
 // Error is a refusal of a request's signature, with the code, text and HTTP
@@ -122,7 +125,7 @@ func (v *Verifier) Verify(r *http.Request, body []byte, services ...string) (Pri
 	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" && claimed != payload {
 		return Principal{}, refuse("InvalidSignatureException", "The provided 'x-amz-content-sha256' header does not match what was computed.")
 	}
-	key, err := v.key(r.Context(), c.accessKeyID)
+	key, err := v.key(r.Context(), c.accessKeyID, strings.Join(r.Header["X-Amz-Security-Token"], ","))
 	if err != nil {
 		return Principal{}, err
 	}
@@ -130,7 +133,10 @@ func (v *Verifier) Verify(r *http.Request, body []byte, services ...string) (Pri
 	if !hmac.Equal([]byte(signature), []byte(c.signature)) {
 		return Principal{}, errMismatch
 	}
-	return key.principal(c), nil
+	if key.expired(v.now()) {
+		return Principal{}, refuse("ExpiredTokenException", "The security token included in the request is expired")
+	}
+	return key.principal(c, r), nil
 }
 
 // unsignedOf is a header that decides what a request means but is not signed.
@@ -146,12 +152,23 @@ func unsignedOf(h http.Header, signed []string) string {
 	return ""
 }
 
-func (k Key) principal(c credential) Principal {
-	return Principal{AccessKeyID: c.accessKeyID, AccountID: k.AccountID, Region: c.region, ARN: k.ARN, Policy: k.Policy}
+func (k Key) expired(now time.Time) bool {
+	return k.Session != nil && !now.Before(k.Session.Expires)
 }
 
-func (v *Verifier) key(ctx context.Context, id string) (Key, error) {
-	key, ok, err := v.Keys.Key(ctx, id)
+func (k Key) principal(c credential, r *http.Request) Principal {
+	p := Principal{
+		AccessKeyID: c.accessKeyID, AccountID: k.AccountID, Region: c.region, ARN: k.ARN, Policy: k.Policy, Session: k.Session,
+		Secure: r.TLS != nil, UserAgent: r.UserAgent(),
+	}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		p.SourceIP = from.Addr()
+	}
+	return p
+}
+
+func (v *Verifier) key(ctx context.Context, id, token string) (Key, error) {
+	key, ok, err := v.Keys.Key(ctx, id, token)
 	if err == nil && !ok {
 		err = refuse("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	// MapError turns an error of an operation or of Authenticate that is no *Error into
 	// one, or gives nil for what it does not know.
 	MapError func(error) *Error
+	// Around, if set, carries out each operation with a valid input, by calling next. It may
+	// give the operation another context, or refuse it.
+	Around func(ctx context.Context, op *Operation, in any, next func(context.Context) (any, error)) (any, error)
 	// Observe, if set, is told about each finished call, also of the InProcess transport.
 	Observe func(ctx context.Context, c Finished)
 	// Logger takes causes of internal errors and stacks of panics; nil discards them.
@@ -170,7 +173,14 @@ func (h *Handler) execute(ctx context.Context, op *Operation, r *http.Request, b
 	if err := Validate(op.Input, in); err != nil {
 		return nil, h.asError(ctx, op, err)
 	}
-	out, err := op.Method.Invoke(ctx, h.impl, in)
+	next := func(ctx context.Context) (any, error) { return op.Method.Invoke(ctx, h.impl, in) }
+	var out any
+	var err error
+	if h.config.Around != nil {
+		out, err = h.config.Around(ctx, op, in, next)
+	} else {
+		out, err = next(ctx)
+	}
 	if err != nil {
 		return nil, h.asError(ctx, op, err)
 	}

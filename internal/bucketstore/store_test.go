@@ -37,7 +37,7 @@ const (
 
 type keySet map[string]auth.Key
 
-func (k keySet) Key(_ context.Context, id string) (auth.Key, bool, error) {
+func (k keySet) Key(_ context.Context, id, _ string) (auth.Key, bool, error) {
 	key, ok := k[id]
 	return key, ok, nil
 }
@@ -652,7 +652,7 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 // brokenKeys panics where a key is looked up.
 type brokenKeys struct{}
 
-func (brokenKeys) Key(context.Context, string) (auth.Key, bool, error) { panic("out of range") }
+func (brokenKeys) Key(context.Context, string, string) (auth.Key, bool, error) { panic("out of range") }
 
 func TestPanicsAreAnswered(t *testing.T) {
 	t.Parallel()

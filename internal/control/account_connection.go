@@ -18,6 +18,9 @@ func (p *Plane) CreateEnvironmentAccountConnection(ctx context.Context, in *api.
 	if err := p.authorizeTags(ctx, in.Tags, anyResource); err != nil {
 		return nil, err
 	}
+	if err := p.authorizeRoles(ctx, in.RoleArn, in.ComponentRoleArn, in.CodebuildRoleArn); err != nil {
+		return nil, err
+	}
 	if err := proton.CheckTags(fromTags(in.Tags)); err != nil {
 		return nil, err
 	}
@@ -159,6 +162,9 @@ func (p *Plane) RejectEnvironmentAccountConnection(ctx context.Context, in *api.
 // UpdateEnvironmentAccountConnection changes the roles, for deployments from
 // then on; only the environment account can. Invalid, NotFound, Denied, Conflict.
 func (p *Plane) UpdateEnvironmentAccountConnection(ctx context.Context, in *api.UpdateEnvironmentAccountConnectionInput) (*api.UpdateEnvironmentAccountConnectionOutput, error) {
+	if err := p.authorizeRoles(ctx, in.RoleArn, in.ComponentRoleArn, in.CodebuildRoleArn); err != nil {
+		return nil, err
+	}
 	c, err := p.changeConnection(ctx, "UpdateEnvironmentAccountConnection", *in.Id, environmentSide,
 		func(_ *store.Tx, c proton.AccountConnection) (proton.AccountConnection, error) {
 			if c.Status == proton.ConnectionRejected {
@@ -245,13 +251,18 @@ func (p *Plane) ListEnvironmentAccountConnections(ctx context.Context, in *api.L
 	out := &api.ListEnvironmentAccountConnectionsOutput{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
 		size := pageSize(in.MaxResults)
-		rows, err := tx.AccountConnections(ctx, s.Region, filter, after, size+1)
+		position := func(c proton.AccountConnection) *store.ConnectionPosition {
+			return &store.ConnectionPosition{RequestedAt: c.RequestedAt, ID: c.ID}
+		}
+		rows, err := seen(ctx, p, tx, func(after *store.ConnectionPosition, limit int) ([]proton.AccountConnection, error) {
+			return tx.AccountConnections(ctx, s.Region, filter, after, limit)
+		}, position, func(c proton.AccountConnection) (bool, error) {
+			return p.sees(ctx, tx, "proton:GetEnvironmentAccountConnection", s.AccountConnectionARN(c.ID))
+		})(after, size+1)
 		if err != nil {
 			return err
 		}
-		rows, out.NextToken, err = page(p, s, operation, filter, rows, size, func(c proton.AccountConnection) any {
-			return store.ConnectionPosition{RequestedAt: c.RequestedAt, ID: c.ID}
-		})
+		rows, out.NextToken, err = page(p, s, operation, filter, rows, size, func(c proton.AccountConnection) any { return position(c) })
 		out.EnvironmentAccountConnections = toList(rows, toAccountConnectionSummary)
 		return err
 	})

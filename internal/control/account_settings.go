@@ -29,6 +29,9 @@ func (p *Plane) UpdateAccountSettings(ctx context.Context, in *api.UpdateAccount
 	if err := p.authorize(ctx, "UpdateAccountSettings", anyResource); err != nil {
 		return nil, err
 	}
+	if err := p.authorizeRoles(ctx, in.PipelineServiceRoleArn, in.PipelineCodebuildRoleArn); err != nil {
+		return nil, err
+	}
 	remove := api.Value(in.DeletePipelineProvisioningRepository)
 	repository := fromRepositoryBranch(in.PipelineProvisioningRepository)
 	if remove && repository != nil {

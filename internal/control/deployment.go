@@ -35,6 +35,9 @@ func (p *Plane) GetDeployment(ctx context.Context, in *api.GetDeploymentInput) (
 				return proton.NoDeployment(*in.Id)
 			}
 		}
+		if err := p.authorizeTarget(ctx, tx, d); err != nil {
+			return err
+		}
 		out.Deployment = toDeployment(d)
 		return nil
 	})
@@ -68,7 +71,12 @@ func (p *Plane) ListDeployments(ctx context.Context, in *api.ListDeploymentsInpu
 	out := &api.ListDeploymentsOutput{}
 	err = p.Store.View(ctx, func(tx *store.Tx) error {
 		size := pageSize(in.MaxResults)
-		rows, err := tx.Deployments(ctx, s, filter, after, size+1)
+		position := func(d proton.Deployment) *store.DeploymentPosition {
+			return &store.DeploymentPosition{CreatedAt: d.CreatedAt, ID: d.ID}
+		}
+		rows, err := seen(ctx, p, tx, func(after *store.DeploymentPosition, limit int) ([]proton.Deployment, error) {
+			return tx.Deployments(ctx, s, filter, after, limit)
+		}, position, func(d proton.Deployment) (bool, error) { return p.seesDeployment(ctx, tx, d) })(after, size+1)
 		if err != nil {
 			return err
 		}
@@ -77,13 +85,22 @@ func (p *Plane) ListDeployments(ctx context.Context, in *api.ListDeploymentsInpu
 				return err
 			}
 		}
-		rows, out.NextToken, err = page(p, s, "ListDeployments", filter, rows, size, func(d proton.Deployment) any {
-			return store.DeploymentPosition{CreatedAt: d.CreatedAt, ID: d.ID}
-		})
+		rows, out.NextToken, err = page(p, s, "ListDeployments", filter, rows, size, func(d proton.Deployment) any { return position(d) })
 		out.Deployments = toList(rows, toDeploymentSummary)
 		return err
 	})
 	return out, err
+}
+
+// seesDeployment reports whether a list shows a deployment: who may not see
+// what it deploys does not see it either.
+func (p *Plane) seesDeployment(ctx context.Context, tx *store.Tx, d proton.Deployment) (bool, error) {
+	ok, err := p.sees(ctx, tx, "proton:GetDeployment", d.DeploymentARN(d.ID))
+	if err != nil || !ok {
+		return false, err
+	}
+	action, arn := targetRead(d)
+	return p.sees(ctx, tx, action, arn)
 }
 
 func instanceNeedsService(service, instance *string) error {
@@ -137,6 +154,9 @@ func (p *Plane) ListDeploymentLogEvents(ctx context.Context, in *api.ListDeploym
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
 		d, err := tx.Deployment(ctx, s, *in.DeploymentId)
 		if err != nil {
+			return err
+		}
+		if err := p.authorizeTarget(ctx, tx, d); err != nil {
 			return err
 		}
 		events, err := tx.Log(ctx, d.ID, after, size)

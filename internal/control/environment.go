@@ -21,6 +21,9 @@ func (p *Plane) CreateEnvironment(ctx context.Context, in *api.CreateEnvironment
 	if err := p.authorizeTags(ctx, in.Tags, arn); err != nil {
 		return nil, err
 	}
+	if err := p.authorizeRoles(ctx, in.ProtonServiceRoleArn, in.CodebuildRoleArn, in.ComponentRoleArn); err != nil {
+		return nil, err
+	}
 	if err := proton.CheckTags(fromTags(in.Tags)); err != nil {
 		return nil, err
 	}
@@ -267,11 +270,11 @@ func (p *Plane) ListEnvironments(ctx context.Context, in *api.ListEnvironmentsIn
 	}
 	out := &api.ListEnvironmentsOutput{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		name := func(e proton.Environment) string { return e.Name }
 		rows, next, err := listByName(p, s, "ListEnvironments", filter, in.NextToken, in.MaxResults,
-			func(after string, limit int) ([]proton.Environment, error) {
+			seenByName(ctx, p, tx, "proton:GetEnvironment", name, proton.Environment.ARN, func(after string, limit int) ([]proton.Environment, error) {
 				return tx.Environments(ctx, s, filter, after, limit)
-			},
-			func(e proton.Environment) string { return e.Name })
+			}), name)
 		out.Environments, out.NextToken = toList(rows, toEnvironmentSummary), next
 		return err
 	})

@@ -91,39 +91,6 @@ func scopeOf(ctx context.Context) proton.Scope {
 	return proton.Scope{Account: p.AccountID, Region: p.Region}
 }
 
-// authorize refuses a caller who may not carry out an operation on a resource,
-// or who calls too fast. Denied or Throttled.
-func (p *Plane) authorize(ctx context.Context, operation string, resource proton.ARN) error {
-	caller, ok := auth.PrincipalFrom(ctx)
-	if !ok {
-		return proton.Errorf(proton.Denied, "The request has no principal.")
-	}
-	if p.Throttled != nil && p.Throttled(caller.AccountID) {
-		return proton.Errorf(proton.Throttled, "Rate exceeded")
-	}
-	if !caller.May("proton:"+operation, string(resource)) {
-		return denied(ctx, operation, resource)
-	}
-	return nil
-}
-
-func denied(ctx context.Context, operation string, resource proton.ARN) error {
-	caller, _ := auth.PrincipalFrom(ctx)
-	return proton.Errorf(proton.Denied, "User: %s is not authorized to perform: proton:%s on resource: %s", caller.ARN, operation, resource)
-}
-
-// authorizeTags refuses a caller who may not put tags on what a create call
-// makes; a call without tags needs no such permission.
-func (p *Plane) authorizeTags(ctx context.Context, tags []api.Tag, resource proton.ARN) error {
-	if len(tags) == 0 {
-		return nil
-	}
-	return p.authorize(ctx, "TagResource", resource)
-}
-
-// anyResource stands for operations that are not about one resource.
-const anyResource proton.ARN = "*"
-
 // MapError gives a refusal its exception. Nil for what is not a refusal.
 func MapError(err error) *awsjson.Error {
 	code := ""

@@ -23,6 +23,9 @@ func (p *Plane) CreateService(ctx context.Context, in *api.CreateServiceInput) (
 	if err := p.authorizeTags(ctx, in.Tags, arn); err != nil {
 		return nil, err
 	}
+	if err := p.authorizeConnection(ctx, in.RepositoryConnectionArn); err != nil {
+		return nil, err
+	}
 	if err := proton.CheckTags(fromTags(in.Tags)); err != nil {
 		return nil, err
 	}
@@ -261,9 +264,11 @@ func (p *Plane) ListServices(ctx context.Context, in *api.ListServicesInput) (*a
 	}
 	out := &api.ListServicesOutput{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		name := func(service proton.Service) string { return service.Name }
 		rows, next, err := listByName(p, s, "ListServices", nil, in.NextToken, in.MaxResults,
-			func(after string, limit int) ([]proton.Service, error) { return tx.Services(ctx, s, after, limit) },
-			func(service proton.Service) string { return service.Name })
+			seenByName(ctx, p, tx, "proton:GetService", name, proton.Service.ARN, func(after string, limit int) ([]proton.Service, error) {
+				return tx.Services(ctx, s, after, limit)
+			}), name)
 		out.Services, out.NextToken = toList(rows, toServiceSummary), next
 		return err
 	})

@@ -71,7 +71,14 @@ func (p *Plane) ListServiceInstances(ctx context.Context, in *api.ListServiceIns
 			}
 		}
 		size := pageSize(in.MaxResults)
-		rows, err := tx.ServiceInstances(ctx, s, filter, by, descending, after, size+1)
+		read := seen(ctx, p, tx, func(after *store.InstancePosition, limit int) ([]proton.ServiceInstance, error) {
+			return tx.ServiceInstances(ctx, s, filter, by, descending, after, limit)
+		}, func(i proton.ServiceInstance) *store.InstancePosition {
+			return api.Ptr(store.PositionOf(i, by))
+		}, func(i proton.ServiceInstance) (bool, error) {
+			return p.sees(ctx, tx, "proton:GetServiceInstance", i.ARN())
+		})
+		rows, err := read(after, size+1)
 		if err != nil {
 			return err
 		}

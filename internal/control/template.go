@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/proton"
@@ -67,11 +68,12 @@ func (p *Plane) listTemplates(ctx context.Context, operation string, kind proton
 		return nil, nil, err
 	}
 	err = p.Store.View(ctx, func(tx *store.Tx) error {
+		name := func(t proton.Template) string { return t.Name }
+		read := strings.TrimSuffix(strings.Replace(operation, "List", "proton:Get", 1), "s")
 		rows, next, err = listByName(p, s, operation, nil, token, maxResults,
-			func(after string, limit int) ([]proton.Template, error) {
+			seenByName(ctx, p, tx, read, name, proton.Template.ARN, func(after string, limit int) ([]proton.Template, error) {
 				return tx.Templates(ctx, s, kind, after, limit)
-			},
-			func(t proton.Template) string { return t.Name })
+			}), name)
 		return err
 	})
 	return rows, next, err

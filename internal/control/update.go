@@ -37,6 +37,9 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 	if err := p.authorize(ctx, "UpdateEnvironment", s.EnvironmentARN(*in.Name)); err != nil {
 		return nil, err
 	}
+	if err := p.authorizeRoles(ctx, in.ProtonServiceRoleArn, in.CodebuildRoleArn, in.ComponentRoleArn); err != nil {
+		return nil, err
+	}
 	r := proton.UpdateRequest{Type: proton.UpdateType(*in.DeploymentType), Major: in.TemplateMajorVersion, Minor: in.TemplateMinorVersion}
 	var was proton.Environment
 	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
