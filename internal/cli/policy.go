@@ -16,7 +16,12 @@ func (t *tool) policyCommand() *cobra.Command {
 }
 
 func (t *tool) listPoliciesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the built-in policies", Args: wants()}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the built-in policies",
+		Long: `List the policies that every server has. Those named AWSProton… say what AWS's of that
+name said, with their gaps; those named Hadron… also cover what came later.`,
+		Example: "  hadron policy list", Args: wants(),
+	}
 	output := outputFlag(cmd.Flags())
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if output.json() {
@@ -31,7 +36,11 @@ func (t *tool) listPoliciesCommand() *cobra.Command {
 }
 
 func (t *tool) showPolicyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "show NAME", Short: "Print a built-in policy", Args: wants("NAME")}
+	cmd := &cobra.Command{
+		Use: "show NAME", Short: "Print a built-in policy",
+		Long:    "Print the document of a built-in policy, to read it or to start a policy of your own from it.",
+		Example: "  hadron policy show AWSProtonDeveloperAccess > developer.json", Args: wants("NAME"),
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, ok := auth.ManagedPolicy(args[0])
 		if !ok {

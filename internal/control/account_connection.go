@@ -254,7 +254,7 @@ func (p *Plane) ListEnvironmentAccountConnections(ctx context.Context, in *api.L
 		position := func(c proton.AccountConnection) *store.ConnectionPosition {
 			return &store.ConnectionPosition{RequestedAt: c.RequestedAt, ID: c.ID}
 		}
-		rows, err := seen(ctx, p, tx, func(after *store.ConnectionPosition, limit int) ([]proton.AccountConnection, error) {
+		rows, err := seen(ctx, func(after *store.ConnectionPosition, limit int) ([]proton.AccountConnection, error) {
 			return tx.AccountConnections(ctx, s.Region, filter, after, limit)
 		}, position, func(c proton.AccountConnection) (bool, error) {
 			return p.sees(ctx, tx, "proton:GetEnvironmentAccountConnection", s.AccountConnectionARN(c.ID))

@@ -92,13 +92,19 @@ func (p *Plane) authorizeRoles(ctx context.Context, roles ...*string) error {
 	return nil
 }
 
-// authorizeConnection does the same for connections to code repositories.
-func (p *Plane) authorizeConnection(ctx context.Context, connection *string) error {
+// authorizeConnection does the same for connections to code repositories. AWS
+// has given the service that keeps them a second name.
+func (p *Plane) authorizeConnection(ctx context.Context, connection *string) (err error) {
 	if api.Value(connection) == "" {
 		return nil
 	}
-	return p.allow(ctx, nil, "codestar-connections:PassConnection", proton.ARN(*connection),
-		"codestar-connections:passedtoservice", "proton.amazonaws.com")
+	for _, service := range []string{"codeconnections", "codestar-connections"} {
+		err = p.allow(ctx, nil, service+":PassConnection", proton.ARN(*connection), service+":passedtoservice", "proton.amazonaws.com")
+		if proton.KindOf(err) != proton.Denied || err == nil {
+			return err
+		}
+	}
+	return err
 }
 
 // authorizeTarget refuses a caller who may not read what a deployment deploys.
@@ -136,7 +142,7 @@ const listBatch = 500
 
 // seen reads rows that the caller may see: as many as are asked for, as long
 // as there are any. The pages of a list are then as long as without a filter.
-func seen[T, P any](ctx context.Context, p *Plane, tx *store.Tx, read func(after P, limit int) ([]T, error),
+func seen[T, P any](ctx context.Context, read func(after P, limit int) ([]T, error),
 	position func(T) P, sees func(T) (bool, error)) func(after P, limit int) ([]T, error) {
 	if caller, _ := auth.PrincipalFrom(ctx); caller.Policy == nil && caller.Session == nil {
 		return read
@@ -171,7 +177,7 @@ func seen[T, P any](ctx context.Context, p *Plane, tx *store.Tx, read func(after
 // seenByName is seen for what is listed by name and read with one action.
 func seenByName[T any](ctx context.Context, p *Plane, tx *store.Tx, action string, name func(T) string, arn func(T) proton.ARN,
 	read func(after string, limit int) ([]T, error)) func(after string, limit int) ([]T, error) {
-	return seen(ctx, p, tx, read, name, func(row T) (bool, error) { return p.sees(ctx, tx, action, arn(row)) })
+	return seen(ctx, read, name, func(row T) (bool, error) { return p.sees(ctx, tx, action, arn(row)) })
 }
 
 // facts answers what the conditions of policies ask about a call and about the

@@ -265,11 +265,11 @@ func (p *Plane) ListComponents(ctx context.Context, in *api.ListComponentsInput)
 	}
 	out := &api.ListComponentsOutput{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		name := func(c proton.Component) string { return c.Name }
 		rows, next, err := listByName(p, s, "ListComponents", filter, in.NextToken, in.MaxResults,
-			func(after string, limit int) ([]proton.Component, error) {
+			seenByName(ctx, p, tx, "proton:GetComponent", name, proton.Component.ARN, func(after string, limit int) ([]proton.Component, error) {
 				return tx.Components(ctx, s, filter, after, limit)
-			},
-			func(c proton.Component) string { return c.Name })
+			}), name)
 		out.Components, out.NextToken = toList(rows, toComponentSummary), next
 		return err
 	})

@@ -74,7 +74,7 @@ func (p *Plane) ListDeployments(ctx context.Context, in *api.ListDeploymentsInpu
 		position := func(d proton.Deployment) *store.DeploymentPosition {
 			return &store.DeploymentPosition{CreatedAt: d.CreatedAt, ID: d.ID}
 		}
-		rows, err := seen(ctx, p, tx, func(after *store.DeploymentPosition, limit int) ([]proton.Deployment, error) {
+		rows, err := seen(ctx, func(after *store.DeploymentPosition, limit int) ([]proton.Deployment, error) {
 			return tx.Deployments(ctx, s, filter, after, limit)
 		}, position, func(d proton.Deployment) (bool, error) { return p.seesDeployment(ctx, tx, d) })(after, size+1)
 		if err != nil {

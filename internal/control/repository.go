@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/hadronhq/hadron/internal/api"
-	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
@@ -20,7 +19,7 @@ func (p *Plane) CreateRepository(ctx context.Context, in *api.CreateRepositoryIn
 	if err := p.authorize(ctx, "CreateRepository", r.ARN()); err != nil {
 		return nil, err
 	}
-	if err := mayPass(ctx, r.ConnectionARN); err != nil {
+	if err := p.authorizeConnection(ctx, in.ConnectionArn); err != nil {
 		return nil, err
 	}
 	if err := p.authorizeTags(ctx, in.Tags, r.ARN()); err != nil {
@@ -58,17 +57,6 @@ func (p *Plane) CreateRepository(ctx context.Context, in *api.CreateRepositoryIn
 		return nil, err
 	}
 	return &api.CreateRepositoryOutput{Repository: toRepository(r)}, nil
-}
-
-// mayPass refuses callers who may not hand a connection over to Proton.
-func mayPass(ctx context.Context, connection string) error {
-	caller, _ := auth.PrincipalFrom(ctx)
-	for _, service := range []string{"codestar-connections", "codeconnections"} {
-		if caller.May(service+":PassConnection", connection) {
-			return nil
-		}
-	}
-	return proton.Errorf(proton.Denied, "User: %s is not authorized to perform: codestar-connections:PassConnection on resource: %s", caller.ARN, connection)
 }
 
 func usableConnection(ctx context.Context, tx *store.Tx, r proton.Repository) error {
@@ -113,13 +101,16 @@ func (p *Plane) ListRepositories(ctx context.Context, in *api.ListRepositoriesIn
 	out := &api.ListRepositoriesOutput{}
 	err := p.Store.View(ctx, func(tx *store.Tx) error {
 		size := pageSize(in.MaxResults)
-		rows, err := tx.Repositories(ctx, s, after, size+1)
+		position := func(r proton.Repository) store.RepositoryPosition {
+			return store.RepositoryPosition{Provider: r.Provider, Name: r.Name}
+		}
+		rows, err := seen(ctx, func(after store.RepositoryPosition, limit int) ([]proton.Repository, error) {
+			return tx.Repositories(ctx, s, after, limit)
+		}, position, func(r proton.Repository) (bool, error) { return p.sees(ctx, tx, "proton:GetRepository", r.ARN()) })(after, size+1)
 		if err != nil {
 			return err
 		}
-		rows, out.NextToken, err = page(p, s, operation, nil, rows, size, func(r proton.Repository) any {
-			return store.RepositoryPosition{Provider: r.Provider, Name: r.Name}
-		})
+		rows, out.NextToken, err = page(p, s, operation, nil, rows, size, func(r proton.Repository) any { return position(r) })
 		out.Repositories = toList(rows, toRepositorySummary)
 		return err
 	})

@@ -71,7 +71,7 @@ func (p *Plane) ListServiceInstances(ctx context.Context, in *api.ListServiceIns
 			}
 		}
 		size := pageSize(in.MaxResults)
-		read := seen(ctx, p, tx, func(after *store.InstancePosition, limit int) ([]proton.ServiceInstance, error) {
+		read := seen(ctx, func(after *store.InstancePosition, limit int) ([]proton.ServiceInstance, error) {
 			return tx.ServiceInstances(ctx, s, filter, by, descending, after, limit)
 		}, func(i proton.ServiceInstance) *store.InstancePosition {
 			return api.Ptr(store.PositionOf(i, by))
