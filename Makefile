@@ -63,10 +63,16 @@ check: ## Formatting, go vet, and whether generated files are up to date
 	$(GO) vet ./...
 	cd test/conformance/gosdk && $(GO) vet ./...
 	$(GO) test -run TestGeneratedFilesAreUpToDate ./internal/gen
+	@before=$$(cat internal/console/*_templ.go | sha256sum); $(TEMPL) generate -path internal/console -log-level error >/dev/null 2>&1; \
+	if [ "$$before" != "$$(cat internal/console/*_templ.go | sha256sum)" ]; then echo "internal/console: the pages were not generated anew; run make generate"; exit 1; fi
+
+# Not a dependency of the product: it only writes the console's _templ.go files.
+TEMPL := $(GO) run github.com/a-h/templ/cmd/templ@v0.3.977
 
 .PHONY: generate
-generate: ## Write the API contract and the compatibility table anew
+generate: ## Write the API contract, the compatibility table and the console's pages anew
 	$(GO) run ./internal/gen
+	$(TEMPL) generate -path internal/console -log-level warn
 
 .PHONY: tools
 tools: ## Install the Python clients that tests drive into .tools

@@ -25,6 +25,7 @@ import (
 	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/bucketstore"
 	"github.com/hadronhq/hadron/internal/bundle"
+	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/command"
@@ -206,8 +207,9 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 		Authenticate: authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
 		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
 	})
+	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
-		Handler:           &routes{api: handler, buckets: s.buckets.Handler(verifier), metrics: m.handler(), ready: s.store.Ping},
+		Handler:           &routes{api: handler, buckets: s.buckets.Handler(verifier), metrics: m.handler(), console: pages, ready: s.store.Ping},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
 )
 
@@ -19,7 +20,7 @@ const apiTimeout = 30 * time.Second
 // routes is the one port's map: the API, the console, health and metrics, what
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
-	api, buckets, metrics http.Handler
+	api, buckets, metrics, console http.Handler
 	ready                 func(context.Context) error
 }
 
@@ -35,12 +36,12 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.readiness(w, r)
 	case path == "/metrics":
 		h.metrics.ServeHTTP(w, r)
-	case path == "/console" || strings.HasPrefix(path, "/console/"):
-		writeText(w, http.StatusNotImplemented, "This version of Hadron has no web console yet. Use the AWS CLI or an SDK with this server as endpoint.\n")
+	case path == console.Root || strings.HasPrefix(path, console.Root+"/"):
+		h.console.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/-/"):
 		writeText(w, http.StatusNotFound, "not found\n")
 	case path == "/" && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.Query().Get("X-Amz-Signature") == "":
-		http.Redirect(w, r, "/console/", http.StatusFound)
+		http.Redirect(w, r, console.Root+"/", http.StatusFound)
 	default:
 		h.buckets.ServeHTTP(w, r)
 	}

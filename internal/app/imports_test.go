@@ -29,6 +29,7 @@ var mayImport = map[string]string{
 	"internal/control":     "api auth awsjson proton store bundle",
 	"internal/provision":   "proton store jobs bundle engine",
 	"internal/cli":         "api app auth awsjson bundle library",
+	"internal/console":     "api auth awsjson bundle schema",
 	"library":              "",
 	"internal/gen":         "awsjson",
 
@@ -59,6 +60,7 @@ var forbidden = map[string][]string{
 	"internal/awsjson": {"database", "os"},
 	"internal/control": {"database", "net/http", "os"},
 	"internal/cli":     {"database"},
+	"internal/console": {"database", "os"},
 }
 
 // onlyIn are foreign packages that only the named of ours may import.

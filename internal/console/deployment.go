@@ -1,0 +1,139 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/hadronhq/hadron/internal/api"
+)
+
+func (c *Console) deployments(w http.ResponseWriter, r *http.Request) error {
+	out, err := c.client.ListDeployments(r.Context(), &api.ListDeploymentsInput{MaxResults: api.Ptr[int64](50), NextToken: token(r)})
+	if err != nil {
+		return err
+	}
+	return c.ok(w, r, "Deployments", deploymentsView(out))
+}
+
+// deploymentFacts is what a deployment's page shows.
+type deploymentFacts struct {
+	Deployment *api.Deployment
+	Log        []api.DeploymentLogEvent
+	Before     []specLine // the spec, with what it changed
+	Outputs    []api.Output
+}
+
+// maxLogLines bounds what the page shows of a log: its end.
+const maxLogLines = 5000
+
+func (c *Console) deployment(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("deployment")
+	out, err := c.client.GetDeployment(r.Context(), &api.GetDeploymentInput{Id: &id})
+	if err != nil {
+		return err
+	}
+	f := deploymentFacts{Deployment: out.Deployment}
+	for next := (*string)(nil); ; {
+		page, err := c.client.ListDeploymentLogEvents(r.Context(), &api.ListDeploymentLogEventsInput{DeploymentId: &id, MaxResults: api.Ptr[int64](1000), NextToken: next})
+		if err != nil {
+			return err
+		}
+		f.Log = append(f.Log, page.Events...)
+		if len(f.Log) > maxLogLines {
+			f.Log = f.Log[len(f.Log)-maxLogLines:]
+		}
+		if next = page.NextToken; next == nil || len(page.Events) == 0 {
+			break
+		}
+	}
+	f.Before = specChange(specOf(out.Deployment.InitialState), specOf(out.Deployment.TargetState))
+	return c.ok(w, r, "Deployment "+shortID(&id), deploymentView(f))
+}
+
+// specOf is the spec that a state of a deployment holds.
+func specOf(s *api.DeploymentState) string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Environment != nil:
+		return api.Value(s.Environment.Spec)
+	case s.ServiceInstance != nil:
+		return api.Value(s.ServiceInstance.Spec)
+	case s.ServicePipeline != nil:
+		return api.Value(s.ServicePipeline.Spec)
+	case s.Component != nil:
+		return api.Value(s.Component.ServiceSpec)
+	}
+	return ""
+}
+
+// versionIn is the template version that a state of a deployment holds.
+func versionIn(s *api.DeploymentState) string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Environment != nil:
+		return version(s.Environment.TemplateMajorVersion, s.Environment.TemplateMinorVersion)
+	case s.ServiceInstance != nil:
+		return version(s.ServiceInstance.TemplateMajorVersion, s.ServiceInstance.TemplateMinorVersion)
+	case s.ServicePipeline != nil:
+		return version(s.ServicePipeline.TemplateMajorVersion, s.ServicePipeline.TemplateMinorVersion)
+	}
+	return ""
+}
+
+// specLine is a line of a spec: unchanged, added or removed.
+type specLine struct{ Mark, Text string }
+
+// maxCompared bounds the lines that are compared one by one.
+const maxCompared = 1000
+
+// specChange writes a spec with what has changed in it: the longest common
+// run of lines is kept, the rest removed or added.
+func specChange(before, after string) []specLine {
+	a, b := lines(before), lines(after)
+	if len(a) > maxCompared || len(b) > maxCompared {
+		a = nil
+	}
+	// common[i][j] is how many lines a[i:] and b[j:] have in common.
+	common := make([][]int, len(a)+1)
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			common[i][j] = max(common[i+1][j], common[i][j+1])
+			if a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			}
+		}
+	}
+	var out []specLine
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			out = append(out, specLine{" ", a[i]})
+			i, j = i+1, j+1
+		case i < len(a) && (j == len(b) || common[i+1][j] >= common[i][j+1]):
+			out = append(out, specLine{"-", a[i]})
+			i++
+		default:
+			mark := "+"
+			if len(a) == 0 {
+				mark = " "
+			}
+			out = append(out, specLine{mark, b[j]})
+			j++
+		}
+	}
+	return out
+}
+
+func lines(text string) []string {
+	text = strings.TrimRight(text, "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}

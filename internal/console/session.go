@@ -1,0 +1,201 @@
+package console
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hadronhq/hadron/internal/auth"
+)
+
+const (
+	cookieName    = "hadron-session"
+	sessionTime   = 12 * time.Hour
+	sealedAs      = "console-session"
+	defaultRegion = "us-east-1"
+)
+
+// session is who is signed in; it lives in a sealed cookie, so that any node
+// can read it and a restart ends none.
+type session struct {
+	AccessKeyID string    `json:"k"`
+	Region      string    `json:"r"`
+	Ends        time.Time `json:"e"`
+}
+
+func (c *Console) writeSession(w http.ResponseWriter, r *http.Request, s session) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: url.QueryEscape(c.Sealer.Seal(auth.Secret(text), sealedAs)), Path: Root, Expires: s.Ends,
+		HttpOnly: true, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https", SameSite: http.SameSiteLaxMode,
+	})
+	return nil
+}
+
+// readSession answers the session of a request, and the principal it stands
+// for, looked up anew: a key that was deleted opens nothing any more.
+func (c *Console) readSession(r *http.Request) (session, auth.Principal, bool) {
+	var s session
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return s, auth.Principal{}, false
+	}
+	sealed, err := url.QueryUnescape(cookie.Value)
+	if err != nil {
+		return s, auth.Principal{}, false
+	}
+	text, err := c.Sealer.Open(sealed, sealedAs)
+	if err != nil || json.Unmarshal([]byte(text), &s) != nil || !s.Ends.After(c.now()) {
+		return s, auth.Principal{}, false
+	}
+	key, ok, err := c.Keys.Key(r.Context(), s.AccessKeyID)
+	if err != nil || !ok {
+		return s, auth.Principal{}, false
+	}
+	return s, auth.Principal{AccessKeyID: s.AccessKeyID, AccountID: key.AccountID, Region: s.Region, ARN: key.ARN, Policy: key.Policy}, true
+}
+
+type sessionKey struct{}
+
+// signedIn lets only people in who are signed in, and shows others the way.
+func (c *Console) signedIn(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, principal, ok := c.readSession(r)
+		if !ok {
+			c.sendToSignIn(w, r)
+			return
+		}
+		ctx := auth.WithPrincipal(context.WithValue(r.Context(), sessionKey{}, s), principal)
+		next(w, r.WithContext(ctx))
+	})
+}
+
+func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
+	to := Root + "/sign-in"
+	if r.Method == http.MethodGet && r.URL.Path != Root+"/live" {
+		to += "?to=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	if r.Header.Get("HX-Request") != "" { // a part of a page must not become the sign-in page
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
+	if _, _, ok := c.readSession(r); ok {
+		http.Redirect(w, r, destination(r.URL.Query().Get("to")), http.StatusSeeOther)
+		return
+	}
+	c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: r.URL.Query().Get("to"), Region: defaultRegion}))
+}
+
+type signInForm struct{ AccessKeyID, Region, To, Problem string }
+
+func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
+	form := signInForm{
+		AccessKeyID: strings.TrimSpace(r.PostFormValue("access-key-id")), Region: strings.TrimSpace(r.PostFormValue("region")), To: r.PostFormValue("to"),
+	}
+	refuse := func(status int, problem string) {
+		form.Problem = problem
+		c.render(w, r, status, signInView(c.Version, form))
+	}
+	if !regionName.MatchString(form.Region) {
+		refuse(http.StatusBadRequest, "The Region must look like us-east-1.")
+		return
+	}
+	if !c.signIns.allowed(form.AccessKeyID) {
+		refuse(http.StatusTooManyRequests, "Too many failed sign-ins with this key. Wait a minute and try again.")
+		return
+	}
+	key, ok, err := c.Keys.Key(r.Context(), form.AccessKeyID)
+	if err != nil {
+		c.Logger.ErrorContext(r.Context(), "sign-in: keys cannot be read", "err", err)
+		refuse(http.StatusInternalServerError, "The keys could not be read. Try again; if it stays so, the server's log says why.")
+		return
+	}
+	secret := strings.TrimSpace(r.PostFormValue("secret-access-key"))
+	if !ok || subtle.ConstantTimeCompare([]byte(secret), []byte(string(key.Secret))) != 1 {
+		c.signIns.failed(form.AccessKeyID)
+		refuse(http.StatusForbidden, "The access key id or the secret access key is not right.")
+		return
+	}
+	if err := c.writeSession(w, r, session{AccessKeyID: form.AccessKeyID, Region: form.Region, Ends: c.now().Add(sessionTime)}); err != nil {
+		c.Logger.ErrorContext(r.Context(), "sign-in: session cannot be sealed", "err", err)
+		refuse(http.StatusInternalServerError, "The session could not be started.")
+		return
+	}
+	http.Redirect(w, r, destination(form.To), http.StatusSeeOther)
+}
+
+func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: Root, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.Redirect(w, r, Root+"/sign-in", http.StatusSeeOther)
+}
+
+// destination is where a sign-in leads to: a page of the console, never
+// another site.
+func destination(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path.Clean(u.Path)+"/", Root+"/") || strings.Contains(to, "\\") {
+		return Root + "/"
+	}
+	return u.RequestURI()
+}
+
+// changeRegion moves the session to another Region.
+func (c *Console) changeRegion(w http.ResponseWriter, r *http.Request) error {
+	s, _ := r.Context().Value(sessionKey{}).(session)
+	region := strings.TrimSpace(r.PostFormValue("region"))
+	if !regionName.MatchString(region) {
+		return invalid("The Region must look like us-east-1.")
+	}
+	s.Region = region
+	if err := c.writeSession(w, r, s); err != nil {
+		return err
+	}
+	http.Redirect(w, r, Root+"/", http.StatusSeeOther)
+	return nil
+}
+
+// attempts bounds failed sign-ins with one key: five at once, then one each
+// twelve seconds. Keys that nobody tries are forgotten.
+type attempts struct {
+	mu    sync.Mutex
+	tries map[string]*rate.Limiter
+}
+
+const maxTriedKeys = 10_000
+
+func newAttempts() *attempts { return &attempts{tries: map[string]*rate.Limiter{}} }
+
+func (a *attempts) allowed(key string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.tries[key]
+	return l == nil || l.Tokens() >= 1
+}
+
+func (a *attempts) failed(key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tries[key] == nil {
+		if len(a.tries) >= maxTriedKeys {
+			clear(a.tries)
+		}
+		a.tries[key] = rate.NewLimiter(rate.Every(12*time.Second), 5)
+	}
+	a.tries[key].Allow()
+}
