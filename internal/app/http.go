@@ -21,7 +21,7 @@ const apiTimeout = 30 * time.Second
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
 	api, buckets, metrics, console http.Handler
-	ready                 func(context.Context) error
+	ready                          func(context.Context) error
 }
 
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -188,10 +188,10 @@ func (v *Verifier) finishS3(r *http.Request, c credential, amzDate, rawQuery, pa
 	if err := v.checkPayload(r, key.Secret, c, amzDate, payload); err != nil {
 		return Principal{}, err
 	}
-	if key.expired(v.now()) {
+	if key.Expired(v.now()) {
 		return Principal{}, expiredS3()
 	}
-	return key.principal(c, r), nil
+	return key.Principal(c.accessKeyID, c.region, r), nil
 }
 
 func expiredS3() error {

@@ -65,10 +65,10 @@ func (v *Verifier) verifyPresignedV2(r *http.Request, query url.Values) (Princip
 	if err := v.checkPayload(r, key.Secret, credential{}, "", payload); err != nil {
 		return Principal{}, err
 	}
-	if key.expired(v.now()) {
+	if key.Expired(v.now()) {
 		return Principal{}, expiredS3()
 	}
-	return key.principal(credential{accessKeyID: query.Get("AWSAccessKeyId")}, r), nil
+	return key.Principal(query.Get("AWSAccessKeyId"), "", r), nil
 }
 
 // describesV2 reports whether a parameter stands in for a signed header.

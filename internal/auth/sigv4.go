@@ -133,10 +133,10 @@ func (v *Verifier) Verify(r *http.Request, body []byte, services ...string) (Pri
 	if !hmac.Equal([]byte(signature), []byte(c.signature)) {
 		return Principal{}, errMismatch
 	}
-	if key.expired(v.now()) {
+	if key.Expired(v.now()) {
 		return Principal{}, refuse("ExpiredTokenException", "The security token included in the request is expired")
 	}
-	return key.principal(c, r), nil
+	return key.Principal(c.accessKeyID, c.region, r), nil
 }
 
 // unsignedOf is a header that decides what a request means but is not signed.
@@ -152,13 +152,15 @@ func unsignedOf(h http.Header, signed []string) string {
 	return ""
 }
 
-func (k Key) expired(now time.Time) bool {
+// Expired reports whether temporary credentials have ended.
+func (k Key) Expired(now time.Time) bool {
 	return k.Session != nil && !now.Before(k.Session.Expires)
 }
 
-func (k Key) principal(c credential, r *http.Request) Principal {
+// Principal is who sends a request with the key.
+func (k Key) Principal(accessKeyID, region string, r *http.Request) Principal {
 	p := Principal{
-		AccessKeyID: c.accessKeyID, AccountID: k.AccountID, Region: c.region, ARN: k.ARN, Policy: k.Policy, Session: k.Session,
+		AccessKeyID: accessKeyID, AccountID: k.AccountID, Region: region, ARN: k.ARN, Policy: k.Policy, Session: k.Session,
 		Secure: r.TLS != nil, UserAgent: r.UserAgent(),
 	}
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {

@@ -27,6 +27,7 @@ const (
 // can read it and a restart ends none.
 type session struct {
 	AccessKeyID string    `json:"k"`
+	Token       string    `json:"t,omitempty"` // of temporary credentials
 	Region      string    `json:"r"`
 	Ends        time.Time `json:"e"`
 }
@@ -59,11 +60,11 @@ func (c *Console) readSession(r *http.Request) (session, auth.Principal, bool) {
 	if err != nil || json.Unmarshal([]byte(text), &s) != nil || !s.Ends.After(c.now()) {
 		return s, auth.Principal{}, false
 	}
-	key, ok, err := c.Keys.Key(r.Context(), s.AccessKeyID)
-	if err != nil || !ok {
+	key, ok, err := c.Keys.Key(r.Context(), s.AccessKeyID, s.Token)
+	if err != nil || !ok || key.Expired(c.now()) {
 		return s, auth.Principal{}, false
 	}
-	return s, auth.Principal{AccessKeyID: s.AccessKeyID, AccountID: key.AccountID, Region: s.Region, ARN: key.ARN, Policy: key.Policy}, true
+	return s, key.Principal(s.AccessKeyID, s.Region, r), true
 }
 
 type sessionKey struct{}
@@ -120,19 +121,20 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusTooManyRequests, "Too many failed sign-ins with this key. Wait a minute and try again.")
 		return
 	}
-	key, ok, err := c.Keys.Key(r.Context(), form.AccessKeyID)
+	token := strings.TrimSpace(r.PostFormValue("session-token"))
+	key, ok, err := c.Keys.Key(r.Context(), form.AccessKeyID, token)
 	if err != nil {
 		c.Logger.ErrorContext(r.Context(), "sign-in: keys cannot be read", "err", err)
 		refuse(http.StatusInternalServerError, "The keys could not be read. Try again; if it stays so, the server's log says why.")
 		return
 	}
 	secret := strings.TrimSpace(r.PostFormValue("secret-access-key"))
-	if !ok || subtle.ConstantTimeCompare([]byte(secret), []byte(string(key.Secret))) != 1 {
+	if !ok || key.Expired(c.now()) || subtle.ConstantTimeCompare([]byte(secret), []byte(string(key.Secret))) != 1 {
 		c.signIns.failed(form.AccessKeyID)
 		refuse(http.StatusForbidden, "The access key id or the secret access key is not right.")
 		return
 	}
-	if err := c.writeSession(w, r, session{AccessKeyID: form.AccessKeyID, Region: form.Region, Ends: c.now().Add(sessionTime)}); err != nil {
+	if err := c.writeSession(w, r, session{AccessKeyID: form.AccessKeyID, Token: token, Region: form.Region, Ends: c.now().Add(sessionTime)}); err != nil {
 		c.Logger.ErrorContext(r.Context(), "sign-in: session cannot be sealed", "err", err)
 		refuse(http.StatusInternalServerError, "The session could not be started.")
 		return
