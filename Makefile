@@ -26,16 +26,20 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: check test-core test-sdk test-clients test-jinja ## All that CI runs (Python clients that cannot be installed are skipped)
+test: tools check test-core test-engines test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
 
 .PHONY: test-core
 test-core: ## Tests of the product alone; needs only Go
-	$(GO) test $$($(GO) list ./... | grep -v -e /test/conformance | grep -v -E '$(RACE_PACKAGES)')
+	$(GO) test $$($(GO) list ./... | grep -v -e /test/ | grep -v -E '$(RACE_PACKAGES)')
 	$(GO) test $(RACE) $$($(GO) list ./... | grep -E '$(RACE_PACKAGES)')
 
 .PHONY: test-race
 test-race: ## The product's tests, all with the race detector (slow)
-	$(GO) test -race $$($(GO) list ./... | grep -v -e /test/conformance)
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /test/)
+
+.PHONY: test-engines
+test-engines: ## The built program with OpenTofu, a scripted CloudFormation and moto ("make tools")
+	$(GO) test -count=1 ./test/engines
 
 .PHONY: test-sdk
 test-sdk: ## The built program against the AWS SDK for Go
@@ -75,8 +79,10 @@ generate: ## Write the API contract, the compatibility table and the console's p
 	$(TEMPL) generate -path internal/console -log-level warn
 
 .PHONY: tools
-tools: ## Install the Python clients that tests drive into .tools
-	./scripts/setup-python-clients.sh
+tools: ## Install what tests drive into .tools: Python clients, moto, OpenTofu
+	@for script in python-clients moto opentofu; do \
+	  ./scripts/setup-$$script.sh || [ "$${CI:-}" != true ] || exit 1; \
+	done
 
 .PHONY: bench
 bench: ## Measure, print a table and write bench/results.json

@@ -7,9 +7,12 @@ import (
 
 	"github.com/hadronhq/hadron/internal/cli"
 	"github.com/hadronhq/hadron/internal/engine/command"
+	"github.com/hadronhq/hadron/internal/engine/opentofu"
 )
 
 func main() {
-	command.SuperviseIfAsked() // this binary also watches over the commands it runs
+	// This binary also watches over the programs it runs.
+	command.SuperviseIfAsked()
+	opentofu.SuperviseIfAsked()
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

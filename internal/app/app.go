@@ -28,10 +28,10 @@ import (
 	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/engine"
-	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/provision"
 	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/tofustate"
 	"golang.org/x/time/rate"
 )
 
@@ -45,11 +45,13 @@ type Server struct {
 	store   *store.Store
 	buckets *bucketstore.Store
 	keys    *keys
+	states  *tofustate.States
 	worker  *jobs.Worker
 	http    *http.Server
 	log     *slog.Logger
 
 	stopWatch context.CancelFunc
+	stopSweep context.CancelFunc
 	wait      sync.WaitGroup
 	served    chan error
 }
@@ -85,7 +87,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	s := &Server{log: log, served: make(chan error, 1), stopWatch: func() {}}
+	s := &Server{log: log, served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -120,8 +122,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		}
 	}
 	s.URL = publicURL(c, o.listener.Addr())
+	if s.states, err = newStates(s.store, s.keys, log); err != nil {
+		return s, err
+	}
 	if o.engines == nil {
-		if o.engines, err = s.engines(c, s.keys); err != nil {
+		if o.engines, err = s.engines(c, s.keys, localURL(o.listener.Addr())); err != nil {
 			return s, err
 		}
 	}
@@ -129,24 +134,6 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		return s, err
 	}
 	return s, s.serve(ctx, c, s.keys, o)
-}
-
-// engines are the tools that this server provisions with.
-func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
-	root, err := filepath.Abs(filepath.Join(c.Data, "work"))
-	if err != nil {
-		return nil, err
-	}
-	commands, err := command.New(command.Driver{
-		Root: root, Key: k.runCredentials,
-		Environment: func(context.Context, engine.Run) (map[string]string, error) {
-			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.URL}, nil
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("command engine: %w", err)
-	}
-	return engine.Set{engine.Command: commands}, nil
 }
 
 // startWork takes up what an earlier process left unfinished and starts to
@@ -209,7 +196,10 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 	})
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
-		Handler:           &routes{api: handler, buckets: s.buckets.Handler(verifier), metrics: m.handler(), console: pages, ready: s.store.Ping},
+		Handler: &routes{
+			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: m.handler(), console: pages,
+			ready: s.store.Ping,
+		},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -235,23 +225,25 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// stopTime is how long a stopping server waits for calls to be answered.
+// stopTime is how long a stopping server waits for what runs, and then for
+// calls to be answered.
 const stopTime = 10 * time.Second
 
-// Close stops the server: no new calls, running ones are answered, running
-// deployments are stopped and left to be taken up by the next start.
+// Close stops the server: running deployments are stopped and left to be taken
+// up by the next start, running calls are answered, and no new ones.
 func (s *Server) Close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stopTime+10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*stopTime)
 	defer cancel()
 	var errs []error
-	if s.http != nil {
-		calls, done := context.WithTimeout(ctx, stopTime)
-		errs = append(errs, s.http.Shutdown(calls))
+	s.stopWatch()
+	s.stopSweep()
+	if s.worker != nil { // first: what a tool is interrupted at it still writes to us
+		work, done := context.WithTimeout(ctx, stopTime)
+		errs = append(errs, s.worker.Stop(work))
 		done()
 	}
-	s.stopWatch()
-	if s.worker != nil {
-		errs = append(errs, s.worker.Stop(ctx))
+	if s.http != nil {
+		errs = append(errs, s.http.Shutdown(ctx))
 	}
 	s.wait.Wait()
 	if s.buckets != nil {
@@ -268,6 +260,11 @@ func publicURL(c Config, addr net.Addr) string {
 	if c.PublicURL != "" {
 		return strings.TrimSuffix(c.PublicURL, "/")
 	}
+	return localURL(addr)
+}
+
+// localURL is how programs on this machine reach the server.
+func localURL(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return "http://" + addr.String()

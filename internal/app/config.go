@@ -51,6 +51,17 @@ type Config struct {
 	// BundleLimits is a JSON object of limits of template bundles that differ
 	// from Proton's, as {"bundleBytes": 10485760}; docs/templates.md lists them.
 	BundleLimits string `setting:"bundle-limits"`
+	// Tofu is the OpenTofu or Terraform program, a path or a name in PATH; by
+	// default the first of tofu and terraform that is in PATH.
+	Tofu string `setting:"tofu"`
+	// CommandAssumeRole has commands run with the credentials of the codebuild
+	// role that is given, assumed with STS: true or false. By default they have
+	// the server's own, because that role mostly trusts the build service only.
+	CommandAssumeRole bool `setting:"command-assume-role" default:"false"`
+	// CloudformationEndpoint is the base URL of CloudFormation, if not AWS's.
+	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
+	// StsEndpoint is the base URL of STS, if not AWS's.
+	StsEndpoint string `setting:"sts-endpoint"`
 	// QuotaTemplates is how many templates an account may have in a Region,
 	// environment and service templates together.
 	QuotaTemplates int `setting:"quota-templates" default:"1000"`
@@ -86,8 +97,12 @@ func (c Config) Check() error {
 	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
 		fail("database", "must be empty or sqlite:PATH; PostgreSQL is not supported yet")
 	}
-	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
-		fail("public-url", "%q is not a URL, as in https://hadron.example.com", c.PublicURL)
+	for name, text := range map[string]string{
+		"public-url": c.PublicURL, "cloudformation-endpoint": c.CloudformationEndpoint, "sts-endpoint": c.StsEndpoint,
+	} {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+			fail(name, "%q is not a URL, as in https://hadron.example.com", text)
+		}
 	}
 	if !accountPattern.MatchString(c.AccountID) {
 		fail("account-id", "%q is not 12 digits", c.AccountID)

@@ -152,6 +152,13 @@ func (k *keys) Key(ctx context.Context, id, token string) (auth.Key, bool, error
 	return k.userKey(ctx, id)
 }
 
+// ours reports whether an access key is the root's or a deployment's: not one
+// of AWS's, whatever variable names it.
+func (k *keys) ours(id string) bool {
+	_, run := runOfKey(id)
+	return run || id == k.root.id
+}
+
 func (k *keys) userKey(ctx context.Context, id string) (auth.Key, bool, error) {
 	var user store.AccessKey
 	found := false
@@ -213,7 +220,7 @@ func (k *keys) runKey(ctx context.Context, deployment string) (auth.Key, bool, e
 			ARN: "arn:aws:sts::" + d.Account + ":assumed-role/hadron-deployment/" + d.ID,
 		}
 		key.Policy, err = auth.ParsePolicy(fmt.Appendf(nil, `{"Version": "2012-10-17", "Statement": [
-			{"Effect": "Allow", "Action": "proton:NotifyResourceDeploymentStatusChange", "Resource": %q},
+			{"Effect": "Allow", "Action": ["proton:NotifyResourceDeploymentStatusChange", "proton:UseState"], "Resource": %q},
 			{"Effect": "Allow", "Action": ["proton:Get*", "proton:List*"], "Resource": "*"}]}`, d.TargetARN()))
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/tofustate"
 )
 
 // apiTimeout is how long a client may take to send an API request's body.
@@ -20,8 +21,8 @@ const apiTimeout = 30 * time.Second
 // routes is the one port's map: the API, the console, health and metrics, what
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
-	api, buckets, metrics, console http.Handler
-	ready                          func(context.Context) error
+	api, buckets, states, metrics, console http.Handler
+	ready                                  func(context.Context) error
 }
 
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,6 +39,8 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.metrics.ServeHTTP(w, r)
 	case path == console.Root || strings.HasPrefix(path, console.Root+"/"):
 		h.console.ServeHTTP(w, r)
+	case strings.HasPrefix(path, tofustate.Prefix):
+		h.states.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/-/"):
 		writeText(w, http.StatusNotFound, "not found\n")
 	case path == "/" && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.Query().Get("X-Amz-Signature") == "":

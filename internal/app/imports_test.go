@@ -36,12 +36,13 @@ var mayImport = map[string]string{
 	"bench/templates": "bundle jinja schema",
 
 	"internal/engine/command":        "engine",
-	"internal/engine/cloudformation": "engine",
+	"internal/engine/cloudformation": "engine identity",
 	"internal/engine/opentofu":       "engine",
+	"internal/identity":              "engine",
 	"internal/tofustate":             "auth store",
 
 	"internal/app": "*",
-	"cmd/hadron":   "app cli engine/command",
+	"cmd/hadron":   "app cli engine/command engine/opentofu",
 }
 
 // testOnly are the packages that exist for tests; no product package may

@@ -36,7 +36,14 @@ func settings(c *Config) []setting {
 }
 
 func (s setting) set(text string) error {
-	if s.value.Kind() == reflect.Int {
+	switch s.value.Kind() {
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%q is not true or false", text)
+		}
+		s.value.SetBool(text == "true")
+		return nil
+	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			return fmt.Errorf("%q is not a whole number", text)
@@ -76,6 +83,10 @@ var usage = map[string]string{
 	"concurrency":                 "how many deployments to work on at once",
 	"throttle-rate":               "calls a second that each account may make; 0 does not limit",
 	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",
+	"tofu":                        "OpenTofu or Terraform program (default: tofu, then terraform, in PATH)",
+	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",
+	"cloudformation-endpoint":     "base URL of CloudFormation, if not AWS's",
+	"sts-endpoint":                "base URL of STS, if not AWS's",
 	"quota-templates":             "templates an account may have in a Region",
 	"quota-versions-per-template": "versions a template may have",
 	"quota-environments":          "environments an account may have in a Region",
@@ -93,11 +104,14 @@ func AddFlags(flags *pflag.FlagSet, names ...string) {
 			continue
 		}
 		text := usage[s.name] + " [" + s.env + "]"
-		if s.value.Kind() == reflect.Int {
+		switch s.value.Kind() {
+		case reflect.Bool:
+			flags.Bool(s.name, s.value.Bool(), text)
+		case reflect.Int:
 			flags.Int(s.name, int(s.value.Int()), text)
-			continue
+		default:
+			flags.String(s.name, s.value.String(), text)
 		}
-		flags.String(s.name, s.value.String(), text)
 	}
 }
 

@@ -19,10 +19,12 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
+	"github.com/hadronhq/hadron/internal/engine/opentofu"
 )
 
 func TestMain(m *testing.M) {
 	command.SuperviseIfAsked()
+	opentofu.SuperviseIfAsked()
 	os.Exit(m.Run())
 }
 

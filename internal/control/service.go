@@ -172,8 +172,8 @@ func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest) (
 // without a role, and what no engine of this server can provision.
 func (p *Plane) checkPipelineMethod(r proton.ServiceRequest, settings proton.AccountSettings) error {
 	methods := r.Version.Methods
-	if methods.Pipeline == "CLOUDFORMATION" && settings.PipelineServiceRoleARN == "" {
-		return proton.Errorf(proton.Invalid, "Operation cannot be run until pipeline roles have been configured")
+	if err := settings.CanProvision(methods.Pipeline); err != nil {
+		return err
 	}
 	var repository *proton.ProvisioningRepository
 	if methods.Pipeline == "TERRAFORM" { // other pipelines do not know it
@@ -194,6 +194,26 @@ func (p *Plane) checkInstanceMethod(ctx context.Context, v proton.TemplateVersio
 		return err
 	}
 	return p.checkMethod(v.Methods.Infrastructure, v.ARN(), e.ProvisioningRepository)
+}
+
+// readyForPipeline refuses to begin what will deploy or remove a service's
+// pipeline where its engine needs a role that is not there.
+func readyForPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipeline) error {
+	if pipeline == nil {
+		return nil
+	}
+	v, err := tx.TemplateVersion(ctx, pipeline.Scope, proton.ServiceTemplate, pipeline.TemplateName, pipeline.CurrentVersion())
+	if proton.IsNotFound(err) { // deleted since: the deployment will tell
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	settings, err := tx.AccountSettings(ctx, pipeline.Scope)
+	if err != nil {
+		return err
+	}
+	return settings.CanProvision(v.Methods.Pipeline)
 }
 
 // insertService writes a checked service with all its parts and deployments.
@@ -313,6 +333,9 @@ func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service pr
 		return service, err
 	}
 	if err := refuseAttached(ctx, tx, service, instances); err != nil {
+		return service, err
+	}
+	if err := readyForPipeline(ctx, tx, pipeline); err != nil {
 		return service, err
 	}
 	plan, err := proton.PlanServiceDelete(service, instances, pipeline, p.newID, p.now())

@@ -269,6 +269,9 @@ func (p *Plane) beginServiceUpdate(ctx context.Context, tx *store.Tx, service pr
 	if err != nil {
 		return service, err
 	}
+	if err := readyForPipeline(ctx, tx, pipeline); err != nil {
+		return service, err
+	}
 	environments := map[string]proton.Environment{}
 	for _, a := range u.added {
 		if err := recheckVersion(ctx, tx, a.Version); err != nil {

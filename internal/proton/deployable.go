@@ -189,6 +189,15 @@ type AccountSettings struct {
 	Revision                 int64
 }
 
+// CanProvision says why a pipeline can't be provisioned with a method, or nil:
+// CloudFormation needs the account's role.
+func (a AccountSettings) CanProvision(method string) error {
+	if method == "CLOUDFORMATION" && a.PipelineServiceRoleARN == "" {
+		return Errorf(Invalid, "Operation cannot be run until pipeline roles have been configured")
+	}
+	return nil
+}
+
 // CurrentVersionShown is the version that Get answers with. Proton shows none
 // while a first deployment runs; after a first deployment that did not succeed
 // the attempted version is shown, so that the resource can be updated.

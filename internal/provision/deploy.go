@@ -122,25 +122,23 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	}
 }
 
-// notRendered ends a deployment whose files can't be made: as a failure if that
-// is for good, and then nothing was ever provisioned by it.
+// notRendered ends a deployment that can't be given to its engine: as a failure
+// if that is for good. What its facts forbid was forbidden from the beginning,
+// and then nothing was ever provisioned by it; else an earlier worker may have
+// begun.
 func (p *Provisioner) notRendered(ctx, held context.Context, d proton.Deployment, log io.Writer, err error) error {
 	if cause := context.Cause(held); cause != nil {
 		return cause
 	}
 	fmt.Fprintln(log, err)
-	if !hopeless(err) {
-		return engine.MarkTransient(err)
-	}
-	return p.finish(ctx, d, proton.Outcome{Failure: err.Error(), Untouched: true})
-}
-
-// hopeless reports whether the same facts will always fail to render so.
-func hopeless(err error) bool {
 	_, render := errors.AsType[*bundle.RenderError](err)
 	_, spec := errors.AsType[*bundle.SpecError](err)
 	_, texts := errors.AsType[*bundle.ProblemError](err)
-	return render || spec || texts || errors.Is(err, errNoEngine) || errors.Is(err, errNoConnection)
+	_, refused := errors.AsType[refusal](err)
+	if !render && !spec && !texts && !refused {
+		return engine.MarkTransient(err)
+	}
+	return p.finish(ctx, d, proton.Outcome{Failure: err.Error(), Untouched: render || spec || texts || d.Attempt == 1})
 }
 
 // outcome is how a driver's last status reads for the domain.

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,12 +12,6 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
-// errNoConnection ends a deployment whose account connection was deleted: it
-// fails, and can be tried again once a new one is accepted.
-var errNoConnection = errors.New("the environment account connection was deleted: a new one must be accepted first")
-
-var errNoEngine = errors.New("this server has no engine for it")
-
 // run renders what a deployment's driver is to carry out, and names the driver.
 // What is odd about the spec goes to log. An error is worded for the person who
 // deployed.
@@ -27,13 +20,17 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 	if err != nil {
 		return engine.Run{}, "", err
 	}
+	who, err := p.identity(ctx, d, engine.Method(method))
+	if err != nil {
+		return engine.Run{}, "", err
+	}
 	run := engine.Run{
 		ID: d.RunID, DeploymentID: d.ID, Goal: engine.Goal(d.Goal), ResourceARN: string(d.TargetARN()), StackName: d.StackName(),
-		AccountID: account(d), Region: d.Region, Build: build(rendered.Build, d.Goal),
+		AccountID: account(d), Region: d.Region, RoleARN: who, Build: build(rendered.Build, d.Goal),
 		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
 	}
-	if run.RoleARN, err = p.role(ctx, d, method); err != nil {
-		return engine.Run{}, "", err
+	for _, t := range tags(d) {
+		run.Tags = append(run.Tags, engine.Tag(t))
 	}
 	for _, f := range rendered.Files {
 		run.Files = append(run.Files, engine.File(f))
@@ -120,46 +117,6 @@ func account(d proton.Deployment) string {
 		return d.Inputs.Environment.AccountID
 	}
 	return d.Account
-}
-
-// role is the role that the environment, or for a pipeline the account, gives
-// to an engine; empty if none is given.
-func (p *Provisioner) role(ctx context.Context, d proton.Deployment, method string) (role string, err error) {
-	err = p.Store.View(ctx, func(tx *store.Tx) error {
-		if d.TargetType == proton.TargetPipeline {
-			settings, err := tx.AccountSettings(ctx, d.Scope)
-			role = settings.PipelineServiceRoleARN
-			if method == string(engine.Command) {
-				role = settings.PipelineCodebuildRoleARN
-			}
-			return err
-		}
-		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
-		if err != nil {
-			return err
-		}
-		service, commands, component := e.ServiceRoleARN, e.CodebuildRoleARN, e.ComponentRoleARN
-		if e.AccountConnectionID != "" {
-			c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fmt.Errorf("environment %s: %w", e.Name, errNoConnection)
-			}
-			service, commands, component = c.RoleARN, c.CodebuildRoleARN, c.ComponentRoleARN
-		}
-		switch {
-		case d.TargetType == proton.TargetComponent:
-			role = component
-		case method == string(engine.Command):
-			role = commands
-		default:
-			role = service
-		}
-		return nil
-	})
-	return role, err
 }
 
 func build(b *bundle.Build, goal proton.Goal) *engine.Build {

@@ -21,21 +21,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/identity"
 )
 
-// Config is what a driver needs. The zero Config is real AWS with the
-// credentials of the default chain.
+// Config is what a driver needs. The zero Config is real AWS.
 type Config struct {
-	Endpoint    string // base URL of CloudFormation; empty: AWS's own for the run's region
-	STSEndpoint string // base URL of STS; empty: AWS's own
-	// Credentials are the server's own identity; nil: the AWS default chain.
-	Credentials aws.CredentialsProvider
+	Endpoint string           // base URL of CloudFormation; empty: AWS's own for the run's region
+	Identity *identity.Source // nil: the AWS default chain
 
 	PollMin time.Duration // first wait between looks at a stack; default 1 s
 	PollMax time.Duration // longest one; default 15 s
@@ -50,8 +48,7 @@ type Config struct {
 // for concurrent use.
 type Driver struct {
 	Config
-	mu      sync.Mutex
-	clients map[identity]*client
+	http *awshttp.BuildableClient
 }
 
 // New returns a driver. It connects to nothing yet.
@@ -69,13 +66,16 @@ func New(c Config) *Driver {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{Config: c, clients: map[identity]*client{}}
+	if c.Identity == nil {
+		c.Identity = identity.New(identity.Config{})
+	}
+	return &Driver{Config: c, http: identity.HTTPClient()}
 }
 
 // session is one call's work on one run.
 type session struct {
 	*Driver
-	*client
+	api    *cfn.Client
 	run    engine.Run
 	name   string // of the stack
 	cp     checkpoint
@@ -85,19 +85,19 @@ type session struct {
 	deleting bool
 }
 
-func (d *Driver) open(ctx context.Context, r engine.Run, saved string) (*session, error) {
+func (d *Driver) open(r engine.Run, saved string) (*session, error) {
 	name, err := StackName(r)
 	if err != nil {
 		return nil, engine.MarkPermanent(err)
 	}
-	c, err := d.client(ctx, identity{r.Region, r.RoleARN})
+	api, err := d.client(r)
 	if err != nil {
 		return nil, err
 	}
 	if r.Log == nil {
 		r.Log = io.Discard
 	}
-	s := &session{Driver: d, client: c, run: r, name: name, cp: parse(saved), redact: engine.NewRedactor(r.Secrets...)}
+	s := &session{Driver: d, api: api, run: r, name: name, cp: parse(saved), redact: engine.NewRedactor(r.Secrets...)}
 	s.log = engine.NewLog(r.Log, s.redact, d.Limits)
 	return s, nil
 }
@@ -108,7 +108,7 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, saved string) (engine.S
 	if ctx.Err() != nil {
 		return engine.Status{}, context.Cause(ctx)
 	}
-	s, err := d.open(ctx, r, saved)
+	s, err := d.open(r, saved)
 	var st engine.Status
 	if err == nil {
 		defer s.log.Close()
@@ -184,7 +184,7 @@ func (s *session) clean(text string) string { return engine.Clean(s.redact.Strin
 // is done, which takes CloudFormation minutes. A deletion can't be stopped:
 // Cancel waits for its end, and is an error if the stack is gone then.
 func (d *Driver) Cancel(ctx context.Context, r engine.Run, saved string) error {
-	s, err := d.open(ctx, r, saved)
+	s, err := d.open(r, saved)
 	if err != nil {
 		return classed(ctx, r, err)
 	}

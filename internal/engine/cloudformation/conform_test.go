@@ -16,6 +16,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine/cloudformation"
 	"github.com/hadronhq/hadron/internal/engine/cloudformation/cfntest"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
+	"github.com/hadronhq/hadron/internal/identity"
 )
 
 var testCredentials = credentials.NewStaticCredentialsProvider("AKIAFAKE", "secret", "")
@@ -24,7 +25,7 @@ const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
 
 func newDriver(s *cfntest.Server, change func(*cloudformation.Config)) *cloudformation.Driver {
 	c := cloudformation.Config{
-		Endpoint: s.URL, STSEndpoint: s.URL, Credentials: testCredentials,
+		Endpoint: s.URL, Identity: identity.New(identity.Config{STSEndpoint: s.URL, Own: testCredentials}),
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond,
 	}
 	if change != nil {

@@ -1,11 +1,6 @@
 package cloudformation_test
 
 import (
-	"bufio"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,60 +9,15 @@ import (
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/cloudformation"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
+	"github.com/hadronhq/hadron/internal/identity"
 )
-
-// motoPython returns a Python that has moto, a fake AWS by other people.
-func motoPython(t *testing.T) string {
-	t.Helper()
-	python := os.Getenv("HADRON_MOTO_PYTHON")
-	if python == "" {
-		python, _ = filepath.Abs(filepath.Join("..", "..", "..", ".tools", "python", "bin", "python"))
-	}
-	if err := exec.Command(python, "-c", "import moto.server").Run(); err != nil {
-		t.Skipf("%s has no moto (pip install 'moto[server]==5.2.*'; HADRON_MOTO_PYTHON names another Python): %v", python, err)
-	}
-	return python
-}
-
-var listening = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
-
-func startMoto(t *testing.T) string {
-	t.Helper()
-	cmd := exec.Command(motoPython(t), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	url := make(chan string, 1)
-	go func() {
-		defer close(url)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if found := listening.FindStringSubmatch(lines.Text()); found != nil {
-				url <- found[1]
-			}
-		}
-	}()
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	select {
-	case u := <-url:
-		if u == "" {
-			t.Fatal("moto ended before it listened")
-		}
-		return u
-	case <-time.After(30 * time.Second):
-		t.Fatal("moto does not listen after 30 s")
-	}
-	return ""
-}
 
 // Moto is a second opinion on the protocol: it has no states in progress, gives
 // events no tokens, and shows no outputs of what a change set made.
 func TestLifeOfAStackOnMoto(t *testing.T) {
 	t.Parallel()
-	url := startMoto(t)
+	url := enginetest.Moto(t)
 	d := newMotoDriver(url)
 	finish := func(r engine.Run) engine.Status {
 		t.Helper()
@@ -140,7 +90,7 @@ Outputs:
 }
 
 func newMotoDriver(url string) *cloudformation.Driver {
-	c := cloudformation.Config{Endpoint: url, STSEndpoint: url, PollMin: 5 * time.Millisecond, PollMax: 50 * time.Millisecond}
-	c.Credentials = testCredentials
+	c := cloudformation.Config{Endpoint: url, PollMin: 5 * time.Millisecond, PollMax: 50 * time.Millisecond}
+	c.Identity = identity.New(identity.Config{STSEndpoint: url, Own: testCredentials})
 	return cloudformation.New(c)
 }

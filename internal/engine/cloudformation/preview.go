@@ -17,7 +17,7 @@ import (
 // resources that a Destroy would delete. Of a stack that an Apply must repair
 // or delete first it says so, without details.
 func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, error) {
-	s, err := d.open(ctx, r, "")
+	s, err := d.open(r, "")
 	var c engine.Changes
 	if err == nil {
 		defer s.log.Close()

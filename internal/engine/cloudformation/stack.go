@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/identity"
 )
 
 // view is what one look found.
@@ -58,7 +59,7 @@ func (s *session) look(ctx context.Context) (view, error) {
 // of its own for that, but nothing else about a well-formed name is invalid.
 func (s *session) describe(ctx context.Context, name string) (*types.Stack, error) {
 	out, err := s.api.DescribeStacks(ctx, &cfn.DescribeStacksInput{StackName: &name})
-	if says(err, "ValidationError") {
+	if identity.Says(err, "ValidationError") {
 		return nil, nil
 	}
 	if err != nil || len(out.Stacks) == 0 || out.Stacks[0].StackStatus == types.StackStatusDeleteComplete {
@@ -74,7 +75,7 @@ func (s *session) events(ctx context.Context, id, until string) (mine []types.St
 	pages := cfn.NewDescribeStackEventsPaginator(s.api, &cfn.DescribeStackEventsInput{StackName: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if says(err, "ValidationError") {
+		if identity.Says(err, "ValidationError") {
 			break // a stack that is long gone
 		}
 		if err != nil {
@@ -117,7 +118,7 @@ func (s *session) mine(e types.StackEvent) (purpose string, ours bool) {
 // changeSetOf returns the run's change set, or nil.
 func (s *session) changeSetOf(ctx context.Context, name string) (*cfn.DescribeChangeSetOutput, error) {
 	out, err := s.api.DescribeChangeSet(ctx, &cfn.DescribeChangeSetInput{StackName: &s.name, ChangeSetName: &name})
-	if says(err, "ChangeSetNotFound", "ValidationError") { // the second: no such stack
+	if identity.Says(err, "ChangeSetNotFound", "ValidationError") { // the second: no such stack
 		return nil, nil
 	}
 	return out, err
@@ -125,7 +126,7 @@ func (s *session) changeSetOf(ctx context.Context, name string) (*cfn.DescribeCh
 
 func (s *session) deleteChangeSet(ctx context.Context, name string) error {
 	_, err := s.api.DeleteChangeSet(ctx, &cfn.DeleteChangeSetInput{StackName: &s.name, ChangeSetName: &name})
-	if says(err, "ChangeSetNotFound", "ValidationError") {
+	if identity.Says(err, "ChangeSetNotFound", "ValidationError") {
 		return nil
 	}
 	return err
@@ -152,7 +153,7 @@ func (s *session) createChangeSet(ctx context.Context, name string, kind types.C
 		in.Tags = append(in.Tags, types.Tag{Key: &t.Key, Value: &t.Value})
 	}
 	out, err := s.api.CreateChangeSet(ctx, in)
-	if says(err, "AlreadyExistsException") { // by an earlier try whose answer was lost
+	if identity.Says(err, "AlreadyExistsException") { // by an earlier try whose answer was lost
 		return s.cp.StackID, nil
 	}
 	if err != nil {

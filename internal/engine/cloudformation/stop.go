@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/identity"
 )
 
 // stop takes the next step to nothing of the run going on, and reports whether
@@ -30,7 +31,7 @@ func (s *session) stop(ctx context.Context, v view) (ended bool, err error) {
 		_, err := s.api.CancelUpdateStack(ctx, &cfn.CancelUpdateStackInput{
 			StackName: v.stack.StackId, ClientRequestToken: aws.String(s.token(cancelTheGoal)),
 		})
-		if says(err, "ValidationError") { // it has come to its end meanwhile
+		if identity.Says(err, "ValidationError") { // it has come to its end meanwhile
 			err = nil
 		}
 		return false, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
 )
 
 func benchFiles(input int) []string {
@@ -27,7 +28,7 @@ output "first" { value = terraform_data.it[0].output }
 // of the same folder by hand: the first one of a template on this machine, and
 // one that changes the inputs later.
 func BenchmarkDeployment(b *testing.B) {
-	program := tool(b)
+	program := enginetest.Tofu(b)
 	plain := func(b *testing.B, dir string, input int) {
 		b.Helper()
 		if err := engine.WriteFiles(dir, []engine.File{{Path: "main.tf", Content: []byte(benchFiles(input)[1])}}); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
 	"github.com/hadronhq/hadron/internal/engine/opentofu"
 )
 
@@ -74,7 +75,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // kills it by force, or its supervisor and the tool as well.
 func killedServer(t *testing.T, supervisorToo bool) (root string, r engine.Run, log *journal, pid int) {
 	t.Helper()
-	tool(t)
+	enginetest.Tofu(t)
 	root = t.TempDir()
 	values := fmt.Sprintf(`{"world": %q}`, root)
 	r, log = newRun("main.tf", slowFiles, "x.auto.tfvars.json", values)
@@ -176,7 +177,7 @@ func TestApplyGoesOnAfterTheDeathOfAll(t *testing.T) {
 }
 
 func TestCancelWaitsForTheStateToBeWritten(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	root := t.TempDir()
@@ -210,7 +211,7 @@ func TestCancelWaitsForTheStateToBeWritten(t *testing.T) {
 }
 
 func TestStopOfTheServerInterruptsAndKeepsTheState(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	root := t.TempDir()
@@ -243,7 +244,7 @@ func TestStopOfTheServerInterruptsAndKeepsTheState(t *testing.T) {
 }
 
 func TestStateThatDoesNotFollowIsPutAside(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	d := newBackend(t).driver(t, t.TempDir(), nil)
 	r, _ := newRun("main.tf", `output "v" { value = "kept" }`)

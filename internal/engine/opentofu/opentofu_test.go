@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -39,22 +38,6 @@ func TestMain(m *testing.M) {
 		beServer(root)
 	}
 	os.Exit(m.Run())
-}
-
-// tool returns the program the tests run. Without one they are skipped; where
-// all tests count, in CI, its absence has to be admitted.
-func tool(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv("HADRON_TOFU"), "tofu", "terraform"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" && os.Getenv("HADRON_TEST_WITHOUT_TOFU") == "" {
-		t.Fatal("neither tofu nor terraform is there: install one, set HADRON_TOFU, or set HADRON_TEST_WITHOUT_TOFU=1 to go without these tests")
-	}
-	t.Skip("neither tofu nor terraform is there: set HADRON_TOFU or install one to run this test")
-	return ""
 }
 
 // backend is a real state backend in this process.
@@ -169,7 +152,7 @@ func succeed(t testing.TB, d *opentofu.Driver, r engine.Run) engine.Status {
 }
 
 func TestDriverConforms(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	enginetest.Conform(t, enginetest.Harness{
 		Patience: 40 * time.Second, // the tool starts several times in each run
@@ -295,7 +278,7 @@ func alive(pid int) bool {
 var _ io.Writer = (*journal)(nil)
 
 func TestOutputsAreTexts(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	d := b.driver(t, t.TempDir(), nil)
@@ -360,7 +343,7 @@ output "secret" {
 }
 
 func TestDestroyArchivesTheState(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	d := b.driver(t, t.TempDir(), nil)
@@ -382,7 +365,7 @@ func TestDestroyArchivesTheState(t *testing.T) {
 }
 
 func TestPreviewTellsChangesAndTakesNoLock(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	d := b.driver(t, t.TempDir(), func(d *opentofu.Driver) {
@@ -414,7 +397,7 @@ resource "terraform_data" "b" { input = 1 }`)
 }
 
 func TestFailuresSayWhatAndWhere(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -451,7 +434,7 @@ func TestFailuresSayWhatAndWhere(t *testing.T) {
 }
 
 func TestRunWaitsForSomeoneElsesLock(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	b := newBackend(t)
 	d := b.driver(t, t.TempDir(), nil)
@@ -488,7 +471,7 @@ func TestRunWaitsForSomeoneElsesLock(t *testing.T) {
 }
 
 func TestInitIsSharedByFoldersThatNeedTheSame(t *testing.T) {
-	tool(t)
+	enginetest.Tofu(t)
 	t.Parallel()
 	d := newBackend(t).driver(t, t.TempDir(), nil)
 	run := func(resource string, files ...string) {

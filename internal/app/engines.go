@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/cloudformation"
+	"github.com/hadronhq/hadron/internal/engine/command"
+	"github.com/hadronhq/hadron/internal/engine/opentofu"
+	"github.com/hadronhq/hadron/internal/identity"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/tofustate"
+)
+
+// engines are the tools that this server provisions with. Programs that it
+// starts reach it at local.
+func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
+	who := identity.New(identity.Config{STSEndpoint: c.StsEndpoint, Ours: k.ours})
+	commands, err := command.New(command.Driver{
+		Root: filepath.Join(c.Data, "work"), Key: k.runCredentials,
+		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
+			if !c.CommandAssumeRole {
+				r.RoleARN = ""
+			}
+			return who.Variables(ctx, r.Region, r.RoleARN)
+		},
+		Environment: func(context.Context, engine.Run) (map[string]string, error) {
+			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.URL}, nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("command engine: %w", err)
+	}
+	tofu, err := opentofu.New(opentofu.Driver{
+		Root: filepath.Join(c.Data, "opentofu"), Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials,
+		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
+			return who.Variables(ctx, r.Region, r.RoleARN)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("OpenTofu engine: %w", err)
+	}
+	s.sweep(commands, tofu)
+	return engine.Set{
+		engine.Command: commands, engine.OpenTofu: tofu,
+		engine.CloudFormation: cloudformation.New(cloudformation.Config{Endpoint: c.CloudformationEndpoint, Identity: who, Logger: s.log}),
+	}, nil
+}
+
+// keepFolders is how long the folder of a run is kept whose end was recorded
+// but not followed by its removal; above any run's time.
+const keepFolders = 7 * 24 * time.Hour
+
+// sweep removes what earlier processes have left of runs.
+func (s *Server) sweep(drivers ...interface {
+	Sweep(context.Context, time.Duration) error
+}) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopSweep = stop
+	s.wait.Go(func() {
+		for _, d := range drivers {
+			if err := d.Sweep(ctx, keepFolders); err != nil && ctx.Err() == nil {
+				s.log.Warn("remove old work folders", "err", err)
+			}
+		}
+	})
+}
+
+// newStates keeps the states of OpenTofu and Terraform.
+func newStates(st *store.Store, k *keys, log *slog.Logger) (*tofustate.States, error) {
+	return tofustate.New(tofustate.Config{Store: st, Sealer: k.sealer, Authorizer: stateKeys{k}, Ended: k.ended, Logger: log})
+}
+
+// stateKeys says which access keys may use a state: that of a running
+// deployment the state of its target; others what their policy says about the
+// action proton:UseState on the resource, in their account.
+type stateKeys struct{ keys *keys }
+
+func (s stateKeys) Authorize(ctx context.Context, user, password, state string) error {
+	key, ok, err := s.keys.Key(ctx, user, "")
+	if err != nil {
+		return err
+	}
+	if !ok || !hmac.Equal([]byte(key.Secret), []byte(password)) {
+		return tofustate.ErrDenied
+	}
+	account, rest, _ := strings.Cut(state, "/")
+	region, resource, _ := strings.Cut(rest, "/")
+	arn := "arn:aws:proton:" + region + ":" + account + ":" + resource
+	p := auth.Principal{AccessKeyID: user, AccountID: key.AccountID, ARN: key.ARN, Policy: key.Policy}
+	if account != key.AccountID || !p.May("proton:UseState", arn) {
+		return tofustate.ErrDenied
+	}
+	return nil
+}
+
+// ended reports whether an access key was that of a deployment that has ended.
+func (k *keys) ended(ctx context.Context, user string) (bool, error) {
+	deployment, ok := runOfKey(user)
+	if !ok {
+		return false, nil
+	}
+	var d proton.Deployment
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		d, ok, err = tx.DeploymentByID(ctx, deployment)
+		return err
+	})
+	return err == nil && (!ok || !d.Status.Running()), err
+}
