@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -379,7 +380,11 @@ func invalidSpec(err error) error {
 }
 
 func noCurrentValue(paths []string) error {
-	return proton.Errorf(proton.Invalid, "Spec validation failed: %s: %s has no meaning in a create call: there is no current value", paths[0], bundle.CurrentValue)
+	lines := make([]string, len(paths))
+	for n, path := range paths {
+		lines[n] = "Spec validation failed: " + path + ": " + bundle.CurrentValue + " has no meaning in a create call: there is no current value"
+	}
+	return proton.Errorf(proton.Invalid, "%s", strings.Join(lines, "\n"))
 }
 
 func fromRepositoryBranch(in *api.RepositoryBranchInput) *proton.ProvisioningRepository {

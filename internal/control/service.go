@@ -158,9 +158,6 @@ func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest) (
 	if _, err := b.ServiceProblems(spec); err != nil {
 		return nil, invalidSpec(err)
 	}
-	if len(spec.Instances) > p.Quotas.InstancesPerService {
-		return nil, proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
-	}
 	var wanted []proton.WantedInstance
 	for _, i := range spec.Instances {
 		wanted = append(wanted, proton.WantedInstance{Name: i.Name, EnvironmentName: i.Environment})
@@ -221,21 +218,18 @@ func (p *Plane) insertService(ctx context.Context, tx *store.Tx, r proton.Servic
 	if err := recheckVersion(ctx, tx, r.Version); err != nil {
 		return r.Service, err
 	}
-	n, err := tx.CountServices(ctx, r.Service.Scope)
-	if err != nil {
-		return r.Service, err
-	}
-	if n >= p.Quotas.Services {
-		return r.Service, proton.Errorf(proton.QuotaExceeded, "The maximum number of services for this account has been reached.")
-	}
 	environments := map[string]proton.Environment{}
 	for _, i := range r.Instances {
+		var err error
 		if environments[i.EnvironmentName], err = tx.Environment(ctx, r.Service.Scope, i.EnvironmentName); err != nil {
 			return r.Service, err
 		}
 	}
 	plan, err := proton.PlanService(r, environments, p.newID, p.now())
 	if err != nil {
+		return r.Service, err
+	}
+	if err := p.roomForService(ctx, tx, r); err != nil {
 		return r.Service, err
 	}
 	if err := tx.InsertService(ctx, plan); err != nil {
@@ -251,6 +245,27 @@ func (p *Plane) insertService(ctx context.Context, tx *store.Tx, r proton.Servic
 		}
 	}
 	return plan.Service, nil
+}
+
+// roomForService refuses a service that is too much, or that has too many
+// instances.
+func (p *Plane) roomForService(ctx context.Context, tx *store.Tx, r proton.ServiceRequest) error {
+	n, err := tx.CountServices(ctx, r.Service.Scope)
+	if err != nil {
+		return err
+	}
+	if n >= p.Quotas.Services {
+		return proton.Errorf(proton.QuotaExceeded, "The maximum number of services for this account has been reached.")
+	}
+	return p.roomForInstances(len(r.Instances))
+}
+
+// roomForInstances refuses more instances than a service may have.
+func (p *Plane) roomForInstances(n int) error {
+	if n > p.Quotas.InstancesPerService {
+		return proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
+	}
+	return nil
 }
 
 // GetService reads a service with its pipeline. NotFound.

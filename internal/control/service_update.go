@@ -40,6 +40,13 @@ func (p *Plane) UpdateService(ctx context.Context, in *api.UpdateServiceInput) (
 			return proton.Errorf(proton.Conflict, "Service %s was changed by another request. Try again.", service.ARN())
 		}
 		if in.Description != nil {
+			pipeline, err := tx.Pipeline(ctx, s, *in.Name)
+			if err == nil {
+				err = proton.RefuseServiceUpdate(service, pipeline)
+			}
+			if err != nil {
+				return err
+			}
 			service.Description, service.LastModifiedAt, service.Creation.Modified = *in.Description, p.now(), true
 		}
 		if u.empty() {
@@ -232,9 +239,6 @@ func (p *Plane) addInstances(ctx context.Context, f serviceFacts, parsed *bundle
 			WantedInstance: proton.WantedInstance{Name: entry.Name, EnvironmentName: entry.Environment}, Version: v,
 		})
 	}
-	if len(f.instances)+len(u.added)-len(u.removed) > p.Quotas.InstancesPerService {
-		return proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
-	}
 	return nil
 }
 
@@ -287,6 +291,9 @@ func (p *Plane) beginServiceUpdate(ctx context.Context, tx *store.Tx, service pr
 	}
 	plan, err := proton.PlanServiceUpdate(service, instances, pipeline, u.spec, u.added, u.removed, environments, p.newID, p.now())
 	if err != nil {
+		return service, err
+	}
+	if err := p.roomForInstances(len(instances) + len(u.added) - len(u.removed)); err != nil {
 		return service, err
 	}
 	if err := tx.SaveService(ctx, plan.Service); err != nil {

@@ -70,6 +70,9 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 		if e.Status == proton.DeleteInProgress || e.Status == proton.DeleteFailed {
 			return proton.Errorf(proton.Conflict, "Environment %s is being deleted.", e.ARN())
 		}
+		if err := e.RefuseBusy(); err != nil {
+			return err
+		}
 		changeEnvironment(&e, in)
 		if err := p.useConnection(ctx, tx, &e); err != nil {
 			return err
@@ -456,8 +459,8 @@ func (p *Plane) CreateServiceInstance(ctx context.Context, in *api.CreateService
 		if err != nil {
 			return err
 		}
-		if len(siblings) >= p.Quotas.InstancesPerService {
-			return proton.Errorf(proton.QuotaExceeded, "The maximum number of service instances per service has been reached.")
+		if err := p.roomForInstances(len(siblings) + 1); err != nil {
+			return err
 		}
 		for _, other := range siblings {
 			i.Position = max(i.Position, other.Position+1)

@@ -151,7 +151,7 @@ func PlanComponentUpdate(c Component, to ComponentState, newID func() string, no
 // Conflict if it is attached or busy.
 func PlanComponentDelete(c Component, newID func() string, now time.Time) (Component, Deployment, error) {
 	if c.Status.Running() {
-		return c, Deployment{}, busy("Component", c.ARN())
+		return c, Deployment{}, busy(TargetComponent.noun(), c.ARN())
 	}
 	if !c.Detached() {
 		return c, Deployment{}, Errorf(Conflict, "Component %s can't be deleted while it is attached to a service instance.", c.ARN())
@@ -199,7 +199,7 @@ func RefuseAttached(instances []ServiceInstance, attached map[string]ARN) error 
 // RefuseBusy refuses what must wait for the instance's own deployment to end.
 func (i ServiceInstance) RefuseBusy() error {
 	if i.Status.Running() {
-		return busy("Service instance", i.ARN())
+		return busy(TargetServiceInstance.noun(), i.ARN())
 	}
 	return nil
 }
@@ -210,5 +210,5 @@ func RefuseBeside(c *Component) error {
 	if c == nil || !c.Status.Running() {
 		return nil
 	}
-	return busy("Component", c.ARN())
+	return busy(TargetComponent.noun(), c.ARN())
 }

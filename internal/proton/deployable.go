@@ -109,6 +109,15 @@ type Environment struct {
 
 func (e Environment) ARN() ARN { return e.EnvironmentARN(e.Name) }
 
+// RefuseBusy refuses what may not be done while the environment is being
+// deployed or removed.
+func (e Environment) RefuseBusy() error {
+	if e.Status.Running() {
+		return busy(TargetEnvironment.noun(), e.ARN())
+	}
+	return nil
+}
+
 // ProvisioningAccount is the account the environment's infrastructure is in.
 func (e Environment) ProvisioningAccount() string {
 	if e.AccountID != "" {

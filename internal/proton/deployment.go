@@ -20,6 +20,19 @@ const (
 	TargetComponent       TargetType = "COMPONENT"
 )
 
+// noun is the type as messages spell it at the start of a sentence.
+func (t TargetType) noun() string {
+	switch t {
+	case TargetServiceInstance:
+		return "Service instance"
+	case TargetPipeline:
+		return "Service pipeline"
+	case TargetComponent:
+		return "Component"
+	}
+	return "Environment"
+}
+
 // State is a version and spec of a target: what a deployment started from, or
 // what it makes.
 type State struct {

@@ -128,9 +128,10 @@ func PlanDestroy(s Scope, t TargetType, r Deployable, templateName string, newID
 // RefuseEnvironmentDelete says why an environment can't be deleted, or nil.
 // dependents are the ARNs of instances and components that live in it.
 func RefuseEnvironmentDelete(e Environment, instances, components []ARN) error {
+	if err := e.RefuseBusy(); err != nil {
+		return err
+	}
 	switch {
-	case e.Status.Running():
-		return Errorf(Conflict, "Environment %s has a deployment in progress.", e.ARN())
 	case len(instances) > 0:
 		return Errorf(Conflict, "Environment %s can't be deleted because it has service instances: %s", e.ARN(), listARNs(instances))
 	case len(components) > 0:
@@ -162,7 +163,7 @@ func PlanServiceDelete(s Service, instances []ServiceInstance, pipeline *Pipelin
 	plan := ServiceDeletePlan{Service: s}
 	if pipeline != nil {
 		if pipeline.Status.Running() {
-			return ServiceDeletePlan{}, busy("Service pipeline", pipeline.ARN())
+			return ServiceDeletePlan{}, busy(TargetPipeline.noun(), pipeline.ARN())
 		}
 		next, d, err := PlanDestroy(s.Scope, TargetPipeline, pipeline.Deployable, s.TemplateName, newID, now)
 		if err != nil {
@@ -175,7 +176,7 @@ func PlanServiceDelete(s Service, instances []ServiceInstance, pipeline *Pipelin
 	}
 	for _, i := range instances {
 		if i.Status.Running() {
-			return ServiceDeletePlan{}, busy("Service instance", i.ARN())
+			return ServiceDeletePlan{}, busy(TargetServiceInstance.noun(), i.ARN())
 		}
 		next, d, err := PlanDestroy(s.Scope, TargetServiceInstance, i.Deployable, s.TemplateName, newID, now)
 		if err != nil {

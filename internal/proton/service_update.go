@@ -43,14 +43,26 @@ type ServiceUpdatePlan struct {
 	Deployments []Deployment // the additions' are ready, the others wait
 }
 
+// RefuseServiceUpdate refuses to change a service, be it only its description,
+// while it or its pipeline is being deployed or removed.
+func RefuseServiceUpdate(s Service, pipeline *Pipeline) error {
+	switch {
+	case s.Status.Running():
+		return Errorf(Conflict, "Service %s can't be updated while its status is %s.", s.ARN(), s.Status)
+	case pipeline != nil && pipeline.Status.Running():
+		return busy(TargetPipeline.noun(), pipeline.ARN())
+	}
+	return nil
+}
+
 // PlanServiceUpdate decides what an UpdateService call starts: instances are
 // added first, then the removed ones go, then the pipeline is deployed again.
 // spec is the whole new spec. Conflict if anything of that is busy.
 func PlanServiceUpdate(s Service, instances []ServiceInstance, pipeline *Pipeline, spec string, added []AddedInstance, removed []string,
 	environments map[string]Environment, newID func() string, now time.Time) (ServiceUpdatePlan, error) {
 	var plan ServiceUpdatePlan
-	if s.Status.Running() {
-		return plan, Errorf(Conflict, "Service %s can't be updated while its status is %s.", s.ARN(), s.Status)
+	if err := RefuseServiceUpdate(s, pipeline); err != nil {
+		return plan, err
 	}
 	status, err := s.Status.On(UpdateRequested)
 	if err != nil {
@@ -65,7 +77,7 @@ func PlanServiceUpdate(s Service, instances []ServiceInstance, pipeline *Pipelin
 			continue
 		}
 		if i.Status.Running() {
-			return plan, busy("Service instance", i.ARN())
+			return plan, busy(TargetServiceInstance.noun(), i.ARN())
 		}
 		u.Removed = append(u.Removed, InstanceSnapshot{i.Name, i.Deployable})
 		next, d, err := PlanDestroy(s.Scope, TargetServiceInstance, i.Deployable, i.TemplateName, newID, now)

@@ -121,7 +121,7 @@ func PlanApply(s Scope, t TargetType, arn ARN, r Deployable, target State, newID
 		d.Initial = State{TemplateName: target.TemplateName, Version: r.Version, Spec: r.Spec}
 	}
 	if r.Status.Running() {
-		return r, d, Errorf(Conflict, "%s has a deployment in progress.", arn)
+		return r, d, busy(t.noun(), arn)
 	}
 	next, err := r.Begin(d)
 	return next, d, err
