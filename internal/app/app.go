@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -130,19 +131,45 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 			return s, err
 		}
 	}
-	if err = s.startWork(ctx, c, o.engines); err != nil {
+	plane, err := s.plane(ctx, c, o.engines)
+	if err != nil {
 		return s, err
 	}
-	return s, s.serve(ctx, c, s.keys, o)
+	if err = s.startWork(ctx, c, plane, o.engines); err != nil {
+		return s, err
+	}
+	return s, s.serve(plane, s.keys, o)
+}
+
+// plane is what answers the calls of the API.
+func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*control.Plane, error) {
+	methods := map[string]bool{}
+	for method := range engines {
+		methods[string(method)] = true
+	}
+	return control.New(ctx, control.Config{
+		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
+		Sealer: s.keys.sealer, URL: s.URL, Logger: s.log,
+	})
 }
 
 // startWork takes up what an earlier process left unfinished and starts to
 // work off deployments.
-func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) error {
+func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane, engines engine.Set) error {
 	p := provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: engines, Objects: objects{s.buckets},
 		Owner: uuid.NewString(), Logger: s.log,
 	})
+	handlers := p.Handlers()
+	watches := []func(context.Context){p.Watch}
+	syncer, err := s.syncer(c, plane)
+	if err != nil {
+		return err
+	}
+	if syncer != nil {
+		maps.Copy(handlers, syncer.Handlers())
+		watches = append(watches, syncer.Watch)
+	}
 	n, err := s.store.RequeueAll(ctx)
 	if err != nil {
 		return fmt.Errorf("take up unfinished work: %w", err)
@@ -150,7 +177,7 @@ func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) er
 	if n > 0 {
 		s.log.Info("taking up what was unfinished", "jobs", n)
 	}
-	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: p.GiveUp}, p.Handlers())
+	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: p.GiveUp}, handlers)
 	if err != nil {
 		return err
 	}
@@ -159,7 +186,9 @@ func (s *Server) startWork(ctx context.Context, c Config, engines engine.Set) er
 	}
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopWatch = stop
-	s.wait.Go(func() { p.Watch(watch) })
+	for _, w := range watches {
+		s.wait.Go(func() { w(watch) })
+	}
 	return nil
 }
 
@@ -175,18 +204,7 @@ func (s *Server) library(c Config) *bundle.Library {
 	})
 }
 
-func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error {
-	methods := map[string]bool{}
-	for method := range o.engines {
-		methods[string(method)] = true
-	}
-	plane, err := control.New(ctx, control.Config{
-		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
-		Sealer: k.sealer, URL: s.URL, Logger: s.log,
-	})
-	if err != nil {
-		return err
-	}
+func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	verifier := &auth.Verifier{Keys: k}
 	m := newMetrics(Version)
 	access := accessLog(s.log)
@@ -198,7 +216,7 @@ func (s *Server) serve(ctx context.Context, c Config, k *keys, o options) error 
 	s.http = &http.Server{
 		Handler: &routes{
 			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: m.handler(), console: pages,
-			ready: s.store.Ping,
+			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, ready: s.store.Ping,
 		},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -48,6 +48,11 @@ type Config struct {
 	// ThrottleRate is how many calls a second each account may make, with a
 	// burst of twice as many; 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
+	// GitPollInterval is how often, in seconds, linked repositories and open pull
+	// requests are looked at; webhooks tell of changes at once.
+	GitPollInterval int `setting:"git-poll-interval" default:"60"`
+	// GitRepositoryLimit is how many bytes a repository that is synced may have.
+	GitRepositoryLimit int `setting:"git-repository-limit" default:"262144000"`
 	// BundleLimits is a JSON object of limits of template bundles that differ
 	// from Proton's, as {"bundleBytes": 10485760}; docs/templates.md lists them.
 	BundleLimits string `setting:"bundle-limits"`
@@ -124,6 +129,12 @@ func (c Config) Check() error {
 	}
 	if c.Concurrency < 1 {
 		fail("concurrency", "%d is not a positive number", c.Concurrency)
+	}
+	if c.GitPollInterval < 1 {
+		fail("git-poll-interval", "%d is not a positive number of seconds", c.GitPollInterval)
+	}
+	if c.GitRepositoryLimit < 1 {
+		fail("git-repository-limit", "%d is not a positive number of bytes", c.GitRepositoryLimit)
 	}
 	if c.ThrottleRate < 0 {
 		fail("throttle-rate", "%d is negative", c.ThrottleRate)

@@ -21,8 +21,8 @@ const apiTimeout = 30 * time.Second
 // routes is the one port's map: the API, the console, health and metrics, what
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
-	api, buckets, states, metrics, console http.Handler
-	ready                                  func(context.Context) error
+	api, buckets, states, metrics, console, webhooks http.Handler
+	ready                                            func(context.Context) error
 }
 
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,6 +41,9 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.console.ServeHTTP(w, r)
 	case strings.HasPrefix(path, tofustate.Prefix):
 		h.states.ServeHTTP(w, r)
+	case strings.HasPrefix(path, "/-/webhooks/"):
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
+		h.webhooks.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/-/"):
 		writeText(w, http.StatusNotFound, "not found\n")
 	case path == "/" && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.Query().Get("X-Amz-Signature") == "":

@@ -28,6 +28,9 @@ var mayImport = map[string]string{
 	"internal/bucketstore": "auth",
 	"internal/control":     "api auth awsjson proton store bundle",
 	"internal/provision":   "proton store jobs bundle engine",
+	"internal/git":         "auth",
+	"internal/forge":       "auth git",
+	"internal/gitsync":     "api auth bundle control forge git jobs proton schema store",
 	"internal/cli":         "api app auth awsjson bundle library",
 	"internal/console":     "api auth awsjson bundle schema",
 	"library":              "",
@@ -51,6 +54,7 @@ var testOnly = map[string]string{
 	"internal/engine/enginetest":             "engine",
 	"internal/engine/cloudformation/cfntest": "",
 	"internal/store/storetest":               "store proton jobs",
+	"internal/git/gittest":                   "",
 }
 
 // forbidden are other packages, or trees of them, that a package must not

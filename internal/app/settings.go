@@ -82,6 +82,8 @@ var usage = map[string]string{
 	"log-format":                  "text or json",
 	"concurrency":                 "how many deployments to work on at once",
 	"throttle-rate":               "calls a second that each account may make; 0 does not limit",
+	"git-poll-interval":           "seconds between looks at linked repositories and open pull requests",
+	"git-repository-limit":        "bytes that a synced repository may have",
 	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",
 	"tofu":                        "OpenTofu or Terraform program (default: tofu, then terraform, in PATH)",
 	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",

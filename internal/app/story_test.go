@@ -36,6 +36,7 @@ type fixture struct {
 	engine  *enginetest.Scripted
 	engines engine.Set
 	account string
+	hook    *api.CreateConnectionOutput // of the test's git server
 }
 
 func start(t *testing.T, change ...func(*Config)) *fixture {

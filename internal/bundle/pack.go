@@ -15,14 +15,31 @@ func Pack(folder fs.FS, l Limits) ([]byte, error) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	p := &packer{folder: folder, limits: l, out: tar.NewWriter(z)}
-	if err := fs.WalkDir(folder, ".", p.add); err != nil {
-		return nil, fmt.Errorf("pack the bundle: %w", err)
-	}
-	if err := p.out.Close(); err != nil {
-		return nil, fmt.Errorf("pack the bundle: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("pack the bundle: %w", err)
+	return p.pack(&b, z, func() error { return fs.WalkDir(folder, ".", p.add) })
+}
+
+// PackFiles makes the archive of a bundle from its files, which the caller has
+// held against the limits.
+func PackFiles(files []File) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	p := &packer{out: tar.NewWriter(z)}
+	return p.pack(&b, z, func() error {
+		for _, f := range files {
+			if err := p.write(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pack has an archive filled and closes it.
+func (p *packer) pack(b *bytes.Buffer, z *gzip.Writer, fill func() error) ([]byte, error) {
+	for _, step := range []func() error{fill, p.out.Close, z.Close} {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("pack the bundle: %w", err)
+		}
 	}
 	return b.Bytes(), nil
 }
@@ -59,10 +76,14 @@ func (p *packer) add(path string, d fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	h := &tar.Header{Name: path, Typeflag: tar.TypeReg, Mode: int64(info.Mode().Perm()), Size: int64(len(content))}
+	return p.write(File{path, info.Mode(), content})
+}
+
+func (p *packer) write(f File) error {
+	h := &tar.Header{Name: f.Path, Typeflag: tar.TypeReg, Mode: int64(f.Mode.Perm()), Size: int64(len(f.Content))}
 	if err := p.out.WriteHeader(h); err != nil {
 		return err
 	}
-	_, err = p.out.Write(content)
+	_, err := p.out.Write(f.Content)
 	return err
 }

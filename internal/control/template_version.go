@@ -33,7 +33,7 @@ func (p *Plane) createVersion(ctx context.Context, operation string, v proton.Te
 			return err
 		}
 		if !ok {
-			if v, err = p.insertVersion(ctx, tx, v, major, tags); err != nil {
+			if v, err = p.insertVersion(ctx, tx, v, numberOf(major), tags); err != nil {
 				return err
 			}
 			if err := p.remember(ctx, tx, v.Scope, operation, token, hash, v.ID); err != nil {
@@ -46,7 +46,10 @@ func (p *Plane) createVersion(ctx context.Context, operation string, v proton.Te
 	return d, err
 }
 
-func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.TemplateVersion, major *string, tags []api.Tag) (proton.TemplateVersion, error) {
+// numbering finds the number of a new version.
+type numbering func(context.Context, *store.Tx, proton.Template) (proton.Version, error)
+
+func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.TemplateVersion, number numbering, tags []api.Tag) (proton.TemplateVersion, error) {
 	t, err := tx.Template(ctx, v.Scope, v.Kind, v.TemplateName)
 	if err != nil {
 		return v, err
@@ -61,7 +64,7 @@ func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.Templa
 	if len(siblings) >= p.Quotas.VersionsPerTemplate {
 		return v, proton.Errorf(proton.QuotaExceeded, "The maximum number of versions for template %s has been reached.", t.ARN())
 	}
-	if v.Version, err = number(ctx, tx, t, major); err != nil {
+	if v.Version, err = number(ctx, tx, t); err != nil {
 		return v, err
 	}
 	v.ID, v.Status = p.newID(), proton.RegistrationInProgress
@@ -79,20 +82,22 @@ func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.Templa
 	return v, inheritTags(ctx, tx, t.ARN(), v.ARN(), tags)
 }
 
-// number finds the version that a create call gets.
-func number(ctx context.Context, tx *store.Tx, t proton.Template, major *string) (proton.Version, error) {
-	if major == nil {
-		return proton.NumberVersion(t, 0, -1)
+// numberOf is how a create call numbers its version.
+func numberOf(major *string) numbering {
+	return func(ctx context.Context, tx *store.Tx, t proton.Template) (proton.Version, error) {
+		if major == nil {
+			return proton.NumberVersion(t, 0, -1)
+		}
+		n, ok := proton.ParseVersionPart(*major)
+		if !ok || n == 0 {
+			return proton.Version{}, proton.Errorf(proton.NotFound, "The requested template major version does not exist: %s:%s", t.ARN(), *major)
+		}
+		last, err := tx.LastMinor(ctx, t, n)
+		if err != nil {
+			return proton.Version{}, err
+		}
+		return proton.NumberVersion(t, n, last)
 	}
-	n, ok := proton.ParseVersionPart(*major)
-	if !ok || n == 0 {
-		return proton.Version{}, proton.Errorf(proton.NotFound, "The requested template major version does not exist: %s:%s", t.ARN(), *major)
-	}
-	last, err := tx.LastMinor(ctx, t, n)
-	if err != nil {
-		return proton.Version{}, err
-	}
-	return proton.NumberVersion(t, n, last)
 }
 
 // compatibleExist refuses compatible environment templates that are not there.

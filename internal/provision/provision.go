@@ -127,5 +127,8 @@ func (p *Provisioner) giveUpRegistration(ctx context.Context, tx *store.Tx, j jo
 	}
 	v.Status, v.StatusMessage = proton.RegistrationFailed, "The template bundle could not be registered: internal error"
 	v.LastModifiedAt = p.now()
-	return tx.SaveTemplateVersion(ctx, v)
+	if err := tx.SaveTemplateVersion(ctx, v); err != nil {
+		return err
+	}
+	return p.endSync(ctx, tx, v)
 }

@@ -83,6 +83,13 @@ func (p *Provisioner) check(ctx context.Context, t proton.Template, v proton.Tem
 
 // fetch reads the archive, at most one byte more than a bundle may have.
 func (p *Provisioner) fetch(ctx context.Context, v proton.TemplateVersion) (archive []byte, problem, err error) {
+	if v.SourceBucket == "" { // synced from a repository, which has been read
+		err = p.Store.View(ctx, func(tx *store.Tx) error {
+			archive, err = tx.Bundle(ctx, v.BundleDigest)
+			return err
+		})
+		return archive, nil, err
+	}
 	object, _, err := p.Objects.Object(ctx, v.Account, v.SourceBucket, v.SourceKey)
 	if unreadable, ok := errors.AsType[*UnreadableError](err); ok {
 		return nil, unreadable, nil
@@ -170,8 +177,26 @@ func (p *Provisioner) record(ctx context.Context, v proton.TemplateVersion, r re
 		if err := tx.SaveTemplateVersion(ctx, now); err != nil {
 			return err
 		}
+		if err := p.endSync(ctx, tx, now); err != nil {
+			return err
+		}
 		return tx.CompleteJob(ctx)
 	})
+}
+
+// endSync carries the end of a registration over to the sync that asked for
+// it, if one did, and lets those go on that waited for it.
+func (p *Provisioner) endSync(ctx context.Context, tx *store.Tx, v proton.TemplateVersion) error {
+	status, event, text := proton.SyncSucceeded, proton.EventRegistrationSucceeded, "Registered "+v.Version.String()
+	if v.Status == proton.RegistrationFailed {
+		status, event, text = proton.SyncFailed, proton.EventRegistrationFailed, v.StatusMessage
+	}
+	key := proton.TemplateStateKey(v.Kind, v.TemplateName, v.Major)
+	err := tx.EndSyncAttempt(ctx, v.Scope, proton.SubjectTemplate, key, proton.EventRegistrationStarted, string(v.ARN()), status, event, text, p.now())
+	if err != nil {
+		return err
+	}
+	return tx.WakeSync(ctx, v.Scope, proton.TemplateSyncConfig{Kind: v.Kind, TemplateName: v.TemplateName}.Owner())
 }
 
 // keep carries over to a version what its bundle says.

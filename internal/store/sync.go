@@ -148,6 +148,11 @@ func (tx *Tx) SyncWaits(ctx context.Context, repositoryID string) (bool, error) 
 	return n > 0, err
 }
 
+// DeleteSyncState forgets what is known of the syncs of one thing.
+func (tx *Tx) DeleteSyncState(ctx context.Context, s proton.Scope, subject proton.SyncSubject, key string) error {
+	return syncStates.delete(ctx, tx, s.Account, s.Region, subject, key)
+}
+
 // RepositorySync reads the work of syncing a repository; ok is false without it.
 func (tx *Tx) RepositorySync(ctx context.Context, id string) (proton.RepositorySync, bool, error) {
 	return repositorySyncs.get(ctx, tx, id)

@@ -1,0 +1,5 @@
+package gitsync
+
+import "context"
+
+func (u *update) syncServices(context.Context, *snapshot) error { return nil }
