@@ -111,3 +111,37 @@ func TestInstanceAndPipelineInProgressAreNamedAsWhatTheyAre(t *testing.T) {
 	_, err := f.UpdateService(t.Context(), &api.UpdateServiceInput{Name: p("shop"), Description: p("new")})
 	isRefused(t, "a service whose pipeline is being deployed", err, "ConflictException: Service pipeline "+f.arn("service/shop/pipeline")+" has a deployment in progress.")
 }
+
+// Major versions begin at 1: 0 is none of a template, not all of them.
+func TestCompatibleTemplatesHaveAMajorVersion(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	zero := []api.CompatibleEnvironmentTemplateInput{{TemplateName: p("net"), MajorVersion: p("0")}}
+	_, err := f.CreateServiceTemplateVersion(t.Context(), &api.CreateServiceTemplateVersionInput{TemplateName: p("web"), Source: s3("web.tar.gz"), CompatibleEnvironmentTemplates: zero})
+	missing := "ResourceNotFoundException: The requested environment template version does not exist: " + f.arn("environment-template/net:0")
+	isRefused(t, "create", err, missing)
+	_, err = f.UpdateServiceTemplateVersion(t.Context(), &api.UpdateServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), MinorVersion: p("0"), CompatibleEnvironmentTemplates: zero})
+	isRefused(t, "update", err, missing)
+}
+
+// Values of the same key are alternatives, bounds of time too.
+func TestBoundsOfTimeGivenTwiceAreAlternatives(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.CreateService(t.Context(), shop()))(t)
+	early, late := "2000-01-01T00:00:00Z", "2999-01-01T00:00:00.5Z"
+	for _, key := range []api.ListServiceInstancesFilterBy{"createdAtBefore", "createdAtAfter", "lastDeploymentAttemptedAtBefore", "lastDeploymentAttemptedAtAfter"} {
+		for _, values := range [][]string{{early, late}, {late, early}} {
+			in := &api.ListServiceInstancesInput{}
+			for _, value := range values {
+				in.Filters = append(in.Filters, api.ListServiceInstancesFilter{Key: &key, Value: &value})
+			}
+			if out := must(f.ListServiceInstances(t.Context(), in))(t); len(out.ServiceInstances) != 2 {
+				t.Errorf("%s %v: %d instances, want both", key, values, len(out.ServiceInstances))
+			}
+		}
+	}
+}

@@ -20,6 +20,9 @@ type file struct {
 	content []byte
 }
 
+// gzipMagic begins what is gzip-compressed, however short.
+var gzipMagic = []byte{0x1f, 0x8b}
+
 // maxPath bounds the length of one name in an archive.
 const maxPath = 1024
 
@@ -32,6 +35,9 @@ func unpack(archive []byte, l Limits) ([]file, error) {
 	}
 	if len(archive) == 0 {
 		return nil, errors.New("the archive is empty")
+	}
+	if !bytes.HasPrefix(archive, gzipMagic) {
+		return nil, archiveError(gzip.ErrHeader)
 	}
 	zip, err := gzip.NewReader(bytes.NewReader(archive))
 	if err != nil {

@@ -107,6 +107,7 @@ func TestArchivesThatAreRefused(t *testing.T) {
 	}{
 		{"empty", nil, small, "the archive is empty"},
 		{"no gzip", []byte("PK\x03\x04 this is a zip file"), small, "the archive is not gzip-compressed; make it with tar -czf"},
+		{"no gzip, and short", []byte("junk"), small, "the archive is not gzip-compressed; make it with tar -czf"},
 		{"no tar", gz(bytes.Repeat([]byte("text "), 500)), small, "the archive does not hold a tar; make it with tar -czf"},
 		{"empty tar", tarGz(t), small, "the archive holds no files"},
 		{"truncated", good[:len(good)/2], small, "the archive is truncated"},

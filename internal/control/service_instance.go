@@ -136,13 +136,23 @@ func addFilter(f *store.InstanceFilter, key api.ListServiceInstancesFilterBy, va
 			return invalidFilter()
 		}
 	case "createdAtBefore":
-		f.CreatedBefore, err = filterTime(value)
+		err = widen(&f.CreatedBefore, value, time.Time.After)
 	case "createdAtAfter":
-		f.CreatedAfter, err = filterTime(value)
+		err = widen(&f.CreatedAfter, value, time.Time.Before)
 	case "lastDeploymentAttemptedAtBefore":
-		f.AttemptedBefore, err = filterTime(value)
+		err = widen(&f.AttemptedBefore, value, time.Time.After)
 	case "lastDeploymentAttemptedAtAfter":
-		f.AttemptedAfter, err = filterTime(value)
+		err = widen(&f.AttemptedAfter, value, time.Time.Before)
+	}
+	return err
+}
+
+// widen sets a bound of time, or moves it if the value lets more through: bounds
+// given more than once are alternatives, as other values are.
+func widen(bound *time.Time, value string, wider func(t, than time.Time) bool) error {
+	t, err := filterTime(value)
+	if err == nil && (bound.IsZero() || wider(t, *bound)) {
+		*bound = t
 	}
 	return err
 }

@@ -331,7 +331,7 @@ func fromCompatible(s proton.Scope, in []api.CompatibleEnvironmentTemplateInput)
 	list := make([]proton.CompatibleTemplate, 0, len(in))
 	for _, c := range in {
 		major, ok := proton.ParseVersionPart(*c.MajorVersion)
-		if !ok {
+		if !ok || major == 0 {
 			return nil, proton.NoTemplateVersion(s, proton.EnvironmentTemplate, *c.TemplateName, *c.MajorVersion)
 		}
 		list = append(list, proton.CompatibleTemplate{Name: *c.TemplateName, Major: major})
