@@ -47,6 +47,7 @@ type Server struct {
 	buckets *bucketstore.Store
 	keys    *keys
 	states  *tofustate.States
+	work    *provision.Provisioner
 	worker  *jobs.Worker
 	http    *http.Server
 	log     *slog.Logger
@@ -131,11 +132,15 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 			return s, err
 		}
 	}
+	s.work = provision.New(provision.Config{
+		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets},
+		Owner: uuid.NewString(), Logger: s.log,
+	})
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {
 		return s, err
 	}
-	if err = s.startWork(ctx, c, plane, o.engines); err != nil {
+	if err = s.startWork(ctx, c, plane); err != nil {
 		return s, err
 	}
 	return s, s.serve(plane, s.keys, o)
@@ -149,19 +154,15 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 	}
 	return control.New(ctx, control.Config{
 		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
-		Sealer: s.keys.sealer, URL: s.URL, Logger: s.log,
+		Sealer: s.keys.sealer, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
 	})
 }
 
 // startWork takes up what an earlier process left unfinished and starts to
 // work off deployments.
-func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane, engines engine.Set) error {
-	p := provision.New(provision.Config{
-		Store: s.store, Bundles: s.library(c), Engines: engines, Objects: objects{s.buckets},
-		Owner: uuid.NewString(), Logger: s.log,
-	})
-	handlers := p.Handlers()
-	watches := []func(context.Context){p.Watch}
+func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) error {
+	handlers := s.work.Handlers()
+	watches := []func(context.Context){s.work.Watch}
 	syncer, err := s.syncer(c, plane)
 	if err != nil {
 		return err
@@ -177,7 +178,7 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane, 
 	if n > 0 {
 		s.log.Info("taking up what was unfinished", "jobs", n)
 	}
-	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: p.GiveUp}, handlers)
+	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp}, handlers)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
+	"github.com/hadronhq/hadron/internal/store"
 )
 
 func TestCancelStopsTheRunAndCanBeFollowedByADelete(t *testing.T) {
@@ -76,6 +79,67 @@ func TestWaitingPipelineIsCancelledAtOnce(t *testing.T) {
 	f.waitService(t, api.ServiceStatusCreateFailed)
 	if f.engine.Exists(f.arn("service/shop/pipeline")) {
 		t.Error("the pipeline was deployed all the same")
+	}
+}
+
+// late is a driver whose runs come to their end when they are to stop, and
+// whose cancel takes its time.
+type late struct {
+	*enginetest.Scripted
+	begun, cancelling, end chan struct{}
+}
+
+func (l *late) Step(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
+	close(l.begun)
+	<-ctx.Done()
+	if _, err := l.Scripted.Step(context.WithoutCancel(ctx), r, checkpoint); err != nil {
+		return engine.Status{}, err
+	}
+	return engine.Status{}, context.Cause(ctx) // as if the answer was lost
+}
+
+func (l *late) Cancel(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
+	close(l.cancelling)
+	<-l.end
+	return l.Scripted.Cancel(ctx, r, checkpoint)
+}
+
+func TestRunThatIsFasterThanItsCancelHasSucceeded(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	d := &late{Scripted: f.engine, begun: make(chan struct{}), cancelling: make(chan struct{}), end: make(chan struct{})}
+	f.engines[engine.Command] = d
+	f.engine.On("", enginetest.Script{Outputs: []engine.Output{{Key: "made", Value: "in time"}}})
+	ctx := t.Context()
+	must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"), TemplateMajorVersion: p("1"), Spec: p("proton: EnvironmentSpec\n")}))(t)
+	<-d.begun
+	asked := time.Now()
+	out := must(f.CancelEnvironmentDeployment(ctx, &api.CancelEnvironmentDeploymentInput{EnvironmentName: p("one")}))(t)
+	<-d.cancelling
+	if took := time.Since(asked); took > 2*time.Second { // heartbeats are 3 s apart
+		t.Errorf("the worker learned of the cancel after %s", took)
+	}
+	lease := func() (until time.Time) {
+		err := f.server.store.View(ctx, func(tx *store.Tx) error {
+			d, _, err := tx.DeploymentByID(ctx, *out.Environment.LastAttemptedDeploymentId)
+			until = d.LeaseUntil
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return until
+	}
+	before := lease()
+	eventually(t, "the lease is prolonged while the cancel goes on", func() bool { return lease().After(before) })
+	close(d.end)
+	if err := api.WaiterEnvironmentDeployed.Every(5*time.Millisecond).Wait(ctx, f.Client, &api.GetEnvironmentInput{Name: p("one")}); err != nil {
+		t.Fatal(err)
+	}
+	outputs := must(f.ListEnvironmentOutputs(ctx, &api.ListEnvironmentOutputsInput{EnvironmentName: p("one")}))(t)
+	if len(outputs.Outputs) != 1 || *outputs.Outputs[0].ValueString != "in time" {
+		t.Errorf("outputs: %+v", outputs.Outputs)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
-// cancel records that a resource's running deployment is to be stopped; the
-// worker that has it sees that at its next heartbeat.
+// cancel records that a resource's running deployment is to be stopped, and
+// tells the worker that has it.
 func (p *Plane) cancel(ctx context.Context, tx *store.Tx, r proton.Deployable) (proton.Deployable, error) {
 	d, found, err := tx.DeploymentByID(ctx, r.LastAttemptedDeploymentID)
 	if err != nil {
@@ -21,6 +21,9 @@ func (p *Plane) cancel(ctx context.Context, tx *store.Tx, r proton.Deployable) (
 	next, d, err := proton.PlanCancel(r, d, p.now())
 	if err != nil {
 		return r, err
+	}
+	if p.Cancelled != nil {
+		tx.After(func() { p.Cancelled(d.ID) })
 	}
 	return next, tx.SaveDeployment(ctx, d)
 }

@@ -51,6 +51,9 @@ type Config struct {
 	Quotas  Quotas
 	// Methods are the provisioning methods that this server has engines for.
 	Methods map[string]bool
+	// Cancelled is called once the cancel of a deployment is recorded; nil:
+	// workers see it at their next heartbeat.
+	Cancelled func(deployment string)
 	// Throttled reports whether an account is calling too fast; nil: never.
 	Throttled func(account string) bool
 	Sealer    *auth.Sealer // keeps users' secrets

@@ -142,9 +142,12 @@ type Driver interface {
 	// ctx ends, Step stops what it started before it returns ctx's cause.
 	Step(ctx context.Context, r Run, checkpoint string) (Status, error)
 
-	// Cancel stops a run and what it started. It returns nil once nothing of
-	// the run is going on any more, also when nothing was.
-	Cancel(ctx context.Context, r Run, checkpoint string) error
+	// Cancel stops a run and what it started, and returns once nothing of the
+	// run is going on any more, also when nothing was. A Status that is Done
+	// says that the run had come to its own end before it could be stopped,
+	// and how; else it was stopped. When ctx ends, Cancel returns its cause,
+	// and may be called again, by another process too.
+	Cancel(ctx context.Context, r Run, checkpoint string) (Status, error)
 }
 
 // Forgetter is implemented by drivers that keep something of a run after its

@@ -34,20 +34,14 @@ func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error)
 	}
 	log := p.Logger.With("deployment", d.ID, "attempt", d.Attempt, "target", string(d.TargetARN()))
 	log.DebugContext(ctx, "deployment claimed", "goal", string(d.Goal))
-	step, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	err = jobs.Hold(step, p.Heartbeat, func(ctx context.Context) error {
-		status, err := p.Store.Heartbeat(ctx, d.ID, d.Attempt, time.Now().Add(p.Lease))
-		if status == proton.Cancelling && d.Status != proton.Cancelling {
-			cancel(errCancel)
-		}
-		return err
-	}, func(held context.Context) error { return p.work(ctx, held, d) })
+	err = p.hold(ctx, d, func(held context.Context) error { return p.work(ctx, held, d) })
+	if errors.Is(err, errCancel) {
+		d.Status = proton.Cancelling
+		err = p.hold(ctx, d, func(held context.Context) error { return p.cancel(ctx, held, d) })
+	}
 	switch {
 	case errors.Is(err, jobs.ErrLost):
 		log.WarnContext(ctx, "deployment lost to another worker")
-	case errors.Is(err, errCancel):
-		return jobs.Done(), p.cancel(ctx, d)
 	case errors.Is(context.Cause(ctx), jobs.ErrStopping):
 		log.InfoContext(ctx, "deployment handed over: the server is stopping")
 		return jobs.Done(), p.handOver(context.WithoutCancel(ctx), d, time.Time{})
@@ -55,6 +49,23 @@ func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error)
 		return jobs.Done(), p.failedStep(ctx, d, err)
 	}
 	return jobs.Done(), nil
+}
+
+// hold keeps the lease on a deployment while f works on it. f's context ends
+// with errCancel when somebody cancels what is not being cancelled yet.
+func (p *Provisioner) hold(ctx context.Context, d proton.Deployment, f func(context.Context) error) error {
+	step, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if d.Status != proton.Cancelling {
+		defer p.stops.add(d.ID, func() { cancel(errCancel) })()
+	}
+	return jobs.Hold(step, p.Heartbeat, func(ctx context.Context) error {
+		status, err := p.Store.Heartbeat(ctx, d.ID, d.Attempt, time.Now().Add(p.Lease))
+		if status == proton.Cancelling && d.Status != proton.Cancelling {
+			cancel(errCancel)
+		}
+		return err
+	}, f)
 }
 
 // claim takes the deployment of a job, and records the facts it renders from
@@ -211,20 +222,38 @@ func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause
 	})
 }
 
-// cancel stops what runs of a deployment and records that it is cancelled.
-func (p *Provisioner) cancel(ctx context.Context, d proton.Deployment) error {
+// cancel stops what runs of a deployment and records that it is cancelled, or
+// how it ended if it was faster.
+func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) error {
+	err := p.Store.View(held, func(tx *store.Tx) (err error) {
+		d, err = tx.HeldDeployment(held, d.ID, d.Attempt) // with the last checkpoint
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	log := p.newLog(d)
 	defer log.Close()
-	run, method, err := p.run(ctx, d, log)
+	run, method, err := p.run(held, d, log)
 	driver := p.Engines[method]
+	end := proton.Outcome{Cancelled: true}
 	if err == nil {
 		run.Log = log
-		err = driver.Cancel(ctx, run, d.Checkpoint)
+		var status engine.Status
+		if status, err = driver.Cancel(held, run, d.Checkpoint); status.Done {
+			end = outcome(method, status)
+		}
 	}
-	if err != nil {
+	switch cause := context.Cause(held); {
+	case err != nil && cause != nil:
+		return cause
+	case err != nil && engine.Transient(err):
+		return err
+	case err != nil:
 		return p.finish(ctx, d, proton.Outcome{Failure: "The deployment could not be cancelled: " + err.Error()})
 	}
-	if err := p.finish(ctx, d, proton.Outcome{Cancelled: true}); err != nil {
+	log.Close()
+	if err := p.finish(ctx, d, end); err != nil {
 		return err
 	}
 	return forget(ctx, driver, run.ID)

@@ -51,7 +51,8 @@ type Config struct {
 // concurrent use.
 type Provisioner struct {
 	Config
-	now func() time.Time
+	stops stops
+	now   func() time.Time
 }
 
 // New makes a Provisioner.

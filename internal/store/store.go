@@ -132,6 +132,7 @@ type Tx struct {
 	store    *Store
 	sql      *sql.Tx
 	enqueued bool
+	after    []func()
 }
 
 // View runs f with a consistent, read-only view.
@@ -161,8 +162,14 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if tx.enqueued {
 		s.queue.Wake()
 	}
+	for _, f := range tx.after {
+		f()
+	}
 	return nil
 }
+
+// After has f called once the transaction is durable.
+func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
 
 // Enqueue adds jobs that exist exactly if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {

@@ -25,6 +25,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/identity"
@@ -183,10 +184,10 @@ func (s *session) clean(text string) string { return engine.Clean(s.redact.Strin
 // created; a change set that was not executed is deleted. It returns once that
 // is done, which takes CloudFormation minutes. A deletion can't be stopped:
 // Cancel waits for its end, and is an error if the stack is gone then.
-func (d *Driver) Cancel(ctx context.Context, r engine.Run, saved string) error {
+func (d *Driver) Cancel(ctx context.Context, r engine.Run, saved string) (engine.Status, error) {
 	s, err := d.open(r, saved)
 	if err != nil {
-		return classed(ctx, r, err)
+		return engine.Status{}, classed(ctx, r, err)
 	}
 	defer s.log.Close()
 	s.cp.Polls = 0
@@ -196,18 +197,29 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, saved string) error {
 			s.report(v.events)
 			var ended bool
 			if ended, err = s.stop(ctx, v); err == nil && ended {
-				return nil
+				return s.stopped(v), nil
 			}
 		}
 		if err := classed(ctx, r, err); err != nil && (ctx.Err() != nil || !engine.Transient(err)) {
-			return err
+			return engine.Status{}, err
 		} else if err != nil {
 			d.Logger.WarnContext(ctx, "a run is not cancelled yet", "deployment", r.DeploymentID, "engine", engine.CloudFormation, "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return engine.Status{}, context.Cause(ctx)
 		case <-time.After(s.again().Wait):
 		}
 	}
+}
+
+// stopped says whether a run that nothing is going on of had reached its goal.
+func (s *session) stopped(v view) engine.Status {
+	if s.run.Goal == engine.Apply && v.stack != nil && v.ours && v.purpose == theGoal {
+		switch v.status() {
+		case types.StackStatusCreateComplete, types.StackStatusUpdateComplete:
+			return s.success(v)
+		}
+	}
+	return engine.Status{}
 }

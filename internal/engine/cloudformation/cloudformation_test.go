@@ -414,7 +414,7 @@ func TestCancel(t *testing.T) {
 				st, _ = d.Step(t.Context(), r, st.Checkpoint)
 				time.Sleep(st.Wait)
 			}
-			if err := newDriver(s, nil).Cancel(t.Context(), r, ""); err != nil {
+			if _, err := newDriver(s, nil).Cancel(t.Context(), r, ""); err != nil {
 				t.Fatal(err)
 			}
 			wantStatus(t, s, c.want)
@@ -439,7 +439,7 @@ func TestCancelOfAnUpdateThatCannotRollBackIsAnError(t *testing.T) {
 		st, _ = d.Step(t.Context(), r, st.Checkpoint)
 		time.Sleep(st.Wait)
 	}
-	if err := d.Cancel(t.Context(), r, st.Checkpoint); err == nil || !strings.Contains(err.Error(), "stuck") {
+	if _, err := d.Cancel(t.Context(), r, st.Checkpoint); err == nil || !strings.Contains(err.Error(), "stuck") {
 		t.Errorf("got %v, want the reason why it is stuck", err)
 	}
 }
@@ -457,7 +457,7 @@ func TestCancelDeletesAChangeSetThatWasNotExecuted(t *testing.T) {
 	if stack, _ := stackOf(t, s); stack.ChangeSets != 1 {
 		t.Fatalf("%d change sets, want 1", stack.ChangeSets)
 	}
-	if err := d.Cancel(t.Context(), r, st.Checkpoint); err != nil {
+	if _, err := d.Cancel(t.Context(), r, st.Checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	if stack, _ := stackOf(t, s); stack.ChangeSets != 0 || stack.Values["A"] != "1" {
@@ -623,7 +623,7 @@ func TestEndedContextGivesItsCause(t *testing.T) {
 	if _, err := d.Step(ctx, r, ""); !errors.Is(err, cause) {
 		t.Errorf("step: %v", err)
 	}
-	if err := d.Cancel(ctx, r, ""); !errors.Is(err, cause) {
+	if _, err := d.Cancel(ctx, r, ""); !errors.Is(err, cause) {
 		t.Errorf("cancel: %v", err)
 	}
 	if _, err := d.Preview(ctx, r); !errors.Is(err, cause) {

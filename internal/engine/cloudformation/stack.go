@@ -85,6 +85,9 @@ func (s *session) events(ctx context.Context, id, until string) (mine []types.St
 			if newest == nil {
 				newest = &e
 			}
+			if n := len(mine); n > 0 && aws.ToTime(e.Timestamp).After(aws.ToTime(mine[n-1].Timestamp)) {
+				continue // it came in since the first page was read: the next look's
+			}
 			// A stack has one operation at a time: before the first event that
 			// is another's, nothing is this run's.
 			if _, ours := s.mine(e); !ours || until != "" && aws.ToString(e.EventId) == until {

@@ -253,24 +253,28 @@ func status(ctx context.Context, r engine.Run, res result) (engine.Status, error
 
 // Cancel stops the run, wherever on this machine it is going on, and sees to
 // it that a Step that comes later does not start it again.
-func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) error {
+func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
 	if err := check(r); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	dir := filepath.Join(d.Root, r.ID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cancelled"), nil, 0o600); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	f, err := d.claim(ctx, dir)
 	if err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	defer f.release()
 	killMarked(f.path("job", "src"))
-	return nil
+	res, err := f.result()
+	if err != nil || res == nil {
+		return engine.Status{}, err
+	}
+	return status(ctx, r, *res)
 }
 
 // Forget removes the work folder of a run, stopping it if it is going on. The

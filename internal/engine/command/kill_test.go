@@ -103,7 +103,7 @@ func TestCancelKillsTheTreeAndIsFinal(t *testing.T) {
 		ended <- st
 	}()
 	found := waitForTree(t, pids)
-	if err := d.Cancel(t.Context(), r, ""); err != nil {
+	if _, err := d.Cancel(t.Context(), r, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantGone(t, found)

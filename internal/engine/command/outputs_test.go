@@ -128,7 +128,7 @@ func TestLogComesWhileTheCommandsRun(t *testing.T) {
 		ended <- err
 	}()
 	eventually(t, "the first line is in the log", func() bool { return strings.Contains(log.String(), "\nearly\n") })
-	if err := d.Cancel(t.Context(), r, ""); err != nil {
+	if _, err := d.Cancel(t.Context(), r, ""); err != nil {
 		t.Fatal(err)
 	}
 	<-ended

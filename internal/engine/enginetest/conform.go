@@ -355,8 +355,12 @@ func (s *suite) cancelBetween() {
 		d := s.Driver()
 		st := s.steps(d, r, "", i)
 		for range 2 {
-			if err := d.Cancel(s.ctx, r, st.Checkpoint); err != nil {
+			end, err := d.Cancel(s.ctx, r, st.Checkpoint)
+			if err != nil {
 				s.Fatalf("cancel after step %d: %v", i, err)
+			}
+			if end.Done && end.Failure != "" {
+				s.Errorf("cancelled after step %d, but it is said to have failed: %s", i, end.Failure)
 			}
 		}
 		if s.Alive() {
@@ -370,8 +374,8 @@ func (s *suite) cancelBetween() {
 func (s *suite) cancelWithin() {
 	r, _ := s.run(Plan{Goal: engine.Apply, Value: "a", Behaviour: Hold})
 	ended := s.held(s.ctx, r)
-	if err := s.Driver().Cancel(s.ctx, r, ""); err != nil {
-		s.Fatalf("cancel: %v", err)
+	if end, err := s.Driver().Cancel(s.ctx, r, ""); err != nil || end.Done {
+		s.Fatalf("cancel: %+v, %v", end, err)
 	}
 	if s.Alive() {
 		s.Error("cancel returned, but something is alive")
@@ -392,8 +396,14 @@ func (s *suite) cancelAfter() {
 	d := s.Driver()
 	st := s.finish(d, r, "")
 	changes := s.Changes()
-	if err := d.Cancel(s.ctx, r, st.Checkpoint); err != nil {
-		s.Fatalf("cancel: %v", err)
+	for _, checkpoint := range []string{st.Checkpoint, ""} {
+		end, err := s.Driver().Cancel(s.ctx, r, checkpoint)
+		if err != nil {
+			s.Fatalf("cancel: %v", err)
+		}
+		if diff := cmp.Diff(st, end); diff != "" {
+			s.Errorf("cancel of a finished run tells of another end (-step +cancel):\n%s", diff)
+		}
 	}
 	if n := s.Changes(); n != changes {
 		s.Error("cancel of a finished run changed something")

@@ -61,7 +61,8 @@ type scriptedRun struct {
 	step, errs int
 	waiting    int // steps that hold
 	done       *engine.Status
-	stop       chan struct{} // closed by Cancel
+	stopped    bool          // by Cancel
+	stop       chan struct{} // closed by it
 }
 
 var errStopped = errors.New("the run was stopped")
@@ -272,7 +273,7 @@ func clone(st engine.Status) engine.Status {
 
 // Cancel stops the run: a Step that waits returns an error, later ones say
 // that it was stopped. A finished run stays as it is.
-func (s *Scripted) Cancel(ctx context.Context, r engine.Run, checkpoint string) error {
+func (s *Scripted) Cancel(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
 	s.mu.Lock()
 	s.record("Cancel", r, checkpoint)
 	run, ok := s.runs[r.ID]
@@ -281,8 +282,12 @@ func (s *Scripted) Cancel(ctx context.Context, r engine.Run, checkpoint string) 
 		s.runs[r.ID] = run
 	}
 	if run.done == nil {
-		run.done = &engine.Status{Done: true, Failure: errStopped.Error(), Checkpoint: "done"}
+		run.done, run.stopped = &engine.Status{Done: true, Failure: errStopped.Error(), Checkpoint: "done"}, true
 		close(run.stop)
+	}
+	var end engine.Status
+	if !run.stopped {
+		end = clone(*run.done)
 	}
 	s.mu.Unlock()
 	for {
@@ -290,12 +295,12 @@ func (s *Scripted) Cancel(ctx context.Context, r engine.Run, checkpoint string) 
 		waiting, moved := run.waiting, s.moved
 		s.mu.Unlock()
 		if waiting == 0 {
-			return nil
+			return end, nil
 		}
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return engine.Status{}, context.Cause(ctx)
 		}
 	}
 }

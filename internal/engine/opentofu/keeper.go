@@ -99,6 +99,8 @@ func (k *keeper) run(ctx context.Context, o order, output io.Writer) (int, error
 		output.Write(f.Output)
 		switch {
 		case !f.Ended:
+		case f.Exit == 0 && f.Problem == "" && f.Signal == "": // also if it was to stop just then
+			return 0, nil
 		case f.Stopped && ctx.Err() != nil:
 			return -1, context.Cause(ctx)
 		case f.Stopped:

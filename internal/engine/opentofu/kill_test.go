@@ -192,7 +192,7 @@ func TestCancelWaitsForTheStateToBeWritten(t *testing.T) {
 		ended <- st
 	}()
 	eventually(t, "the apply is at the slow resource", func() bool { return readPID(filepath.Join(root, "pid")) > 0 })
-	if err := b.driver(t, d.Root, nil).Cancel(t.Context(), r, ""); err != nil {
+	if _, err := b.driver(t, d.Root, nil).Cancel(t.Context(), r, ""); err != nil {
 		t.Fatal(err)
 	}
 	if st := <-ended; !st.Done || !strings.Contains(st.Failure, "was stopped") {

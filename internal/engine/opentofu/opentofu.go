@@ -168,6 +168,8 @@ func (d *Driver) try(ctx context.Context, f *folder, r engine.Run, checkpoint st
 	var b *blockedError
 	fail, isFailure := errors.AsType[failure](err)
 	switch {
+	case err == nil && rescueErr == nil && !rescued: // also if it was to stop just then
+		return d.end(context.WithoutCancel(ctx), s, result{})
 	case f.has("cancelled"):
 		return stopped(r), nil
 	case ctx.Err() != nil:
@@ -181,10 +183,8 @@ func (d *Driver) try(ctx context.Context, f *folder, r engine.Run, checkpoint st
 	case isFailure:
 		s.log.Note("[hadron] " + string(fail))
 		return d.end(ctx, s, result{Failure: s.presentable(string(fail))})
-	case err != nil:
-		return engine.Status{}, err
 	}
-	return d.end(ctx, s, result{})
+	return engine.Status{}, err
 }
 
 // end keeps how the run ended. A destroyed resource's state is archived first.
@@ -282,27 +282,33 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 // Cancel interrupts the run, wherever on this machine it is going on, waits
 // until its state is written, and sees to it that a Step that comes later does
 // not start it again. Nothing is rolled back.
-func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) error {
+func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
 	if err := check(r); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	dir := filepath.Join(d.Root, "runs", r.ID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "cancelled"), nil, 0o600); err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	f, err := d.claim(ctx, dir)
 	if err != nil {
-		return err
+		return engine.Status{}, err
 	}
 	defer f.release()
+	if res, err := f.result(); err != nil || res != nil {
+		if err != nil {
+			return engine.Status{}, err
+		}
+		return d.ended(ctx, f, r, *res)
+	}
 	killMarked(f.dir)
 	if _, err := d.rescue(ctx, f, r, nil); err != nil {
-		return err
+		return engine.Status{}, err
 	}
-	return d.States.Release(ctx, StateName(r.ResourceARN), r.ID)
+	return engine.Status{}, d.States.Release(ctx, StateName(r.ResourceARN), r.ID)
 }
 
 // Forget removes the work folder of a run, stopping it if it is going on. The
