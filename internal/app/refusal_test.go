@@ -145,3 +145,28 @@ func TestBoundsOfTimeGivenTwiceAreAlternatives(t *testing.T) {
 		}
 	}
 }
+
+// An environment whose first deployment failed shows the version that was
+// tried, so that is the one it is found by.
+func TestEnvironmentsAreFoundByTheVersionTheyShow(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	f.engine.On("", enginetest.Script{Fail: "no room"})
+	must(f.CreateEnvironment(t.Context(), &api.CreateEnvironmentInput{Name: p("two"), TemplateName: p("net"), TemplateMajorVersion: p("1"), Spec: p("proton: EnvironmentSpec")}))(t)
+	eventually(t, "the second environment has failed", func() bool {
+		out := must(f.GetEnvironment(t.Context(), &api.GetEnvironmentInput{Name: p("two")}))(t)
+		return *out.Environment.DeploymentStatus == api.DeploymentStatusFailed
+	})
+	for major, want := range map[string]string{"0": "", "1": "one two", "2": ""} {
+		out := must(f.ListEnvironments(t.Context(), &api.ListEnvironmentsInput{EnvironmentTemplates: []api.EnvironmentTemplateFilter{{TemplateName: p("net"), MajorVersion: &major}}}))(t)
+		var names []string
+		for _, e := range out.Environments {
+			names = append(names, *e.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("major %s: %q, want %q", major, got, want)
+		}
+	}
+}

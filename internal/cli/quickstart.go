@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -82,7 +84,7 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 		q.explain(ctx, time.Since(began))
 		fmt.Fprintln(t.stdout)
 		t.explainAccess(s)
-		fmt.Fprintf(t.stdout, "\nThen, with the AWS CLI or without it:\n\n  aws proton get-service --name %[1]s\n  hadron api get-service --input-json '{\"name\": \"%[1]s\"}'\n", quickService)
+		fmt.Fprintf(t.stdout, "\nThen, with the AWS CLI or without it:\n\n  aws proton get-service --name %[1]s\n  %[2]s api get-service --input-json '{\"name\": \"%[1]s\"}'\n", quickService, program())
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -98,9 +100,17 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 	return errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 }
 
+// program is how this program is called from where it was called.
+func program() string {
+	if _, err := exec.LookPath("hadron"); err == nil {
+		return "hadron"
+	}
+	return shellWord(os.Args[0])
+}
+
 // serveAgain is the command that serves what the quickstart has made.
 func serveAgain(c app.Config) string {
-	command, usual := "hadron serve", app.DefaultConfig()
+	command, usual := program()+" serve", app.DefaultConfig()
 	if c.Listen != usual.Listen {
 		command += " --listen " + shellWord(c.Listen)
 	}

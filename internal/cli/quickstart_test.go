@@ -55,6 +55,7 @@ func TestQuickstart(t *testing.T) {
 		`    Url +file:///.*hello-dev/site/index\.html\n`,
 		`export AWS_SECRET_ACCESS_KEY=\S+\n`,
 		`aws proton get-service --name hello\n`,
+		`  \S+ api get-service --input-json '\{"name": "hello"\}'\n`,
 		`starts it again`,
 	} {
 		if !regexp.MustCompile(want).MatchString(first.stdout) {

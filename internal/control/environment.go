@@ -264,7 +264,7 @@ func (p *Plane) ListEnvironments(ctx context.Context, in *api.ListEnvironmentsIn
 	var filter []store.TemplateMajor
 	for _, f := range in.EnvironmentTemplates {
 		major, ok := proton.ParseVersionPart(*f.MajorVersion)
-		if !ok {
+		if !ok || major == 0 {
 			major = -1 // a number that no version has matches nothing
 		}
 		filter = append(filter, store.TemplateMajor{Name: *f.TemplateName, Major: major})

@@ -47,13 +47,17 @@ type TemplateMajor struct {
 	Major int64
 }
 
+// shownMajor is proton's CurrentVersionShown; 0 for none, and no filter may ask
+// for that.
+const shownMajor = `(CASE WHEN major = 0 AND status NOT IN ('IN_PROGRESS', 'CANCELLING') THEN attempted_major ELSE major END)`
+
 // Environments lists environments by name, from the one behind after. With a
 // filter, only those deployed from one of its template majors.
 func (tx *Tx) Environments(ctx context.Context, s proton.Scope, filter []TemplateMajor, after string, limit int) ([]proton.Environment, error) {
 	clause := "WHERE account = ? AND region = ? AND name > ?"
 	args := []any{s.Account, s.Region, after}
 	for n, f := range filter {
-		clause += map[bool]string{true: " AND (", false: " OR "}[n == 0] + "(template_name = ? AND major = ?)"
+		clause += map[bool]string{true: " AND (", false: " OR "}[n == 0] + "(template_name = ? AND " + shownMajor + " = ?)"
 		args = append(args, f.Name, f.Major)
 	}
 	if len(filter) > 0 {
