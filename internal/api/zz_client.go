@@ -457,9 +457,19 @@ func (c *Client) UpdateTemplateSyncConfig(ctx context.Context, in *UpdateTemplat
 	return awsjson.Call[UpdateTemplateSyncConfigOutput](ctx, c.transport, &Operations[opUpdateTemplateSyncConfig], in)
 }
 
+// CreateAccessKey calls the operation of that name.
+func (c *Client) CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
+	return awsjson.Call[CreateAccessKeyOutput](ctx, c.transport, &Operations[opCreateAccessKey], in)
+}
+
 // CreateConnection calls the operation of that name.
 func (c *Client) CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error) {
 	return awsjson.Call[CreateConnectionOutput](ctx, c.transport, &Operations[opCreateConnection], in)
+}
+
+// CreateRole calls the operation of that name.
+func (c *Client) CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error) {
+	return awsjson.Call[CreateRoleOutput](ctx, c.transport, &Operations[opCreateRole], in)
 }
 
 // CreateUser calls the operation of that name.
@@ -467,9 +477,34 @@ func (c *Client) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUs
 	return awsjson.Call[CreateUserOutput](ctx, c.transport, &Operations[opCreateUser], in)
 }
 
+// DeleteAccessKey calls the operation of that name.
+func (c *Client) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
+	return awsjson.Call[DeleteAccessKeyOutput](ctx, c.transport, &Operations[opDeleteAccessKey], in)
+}
+
 // DeleteConnection calls the operation of that name.
 func (c *Client) DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
 	return awsjson.Call[DeleteConnectionOutput](ctx, c.transport, &Operations[opDeleteConnection], in)
+}
+
+// DeleteRole calls the operation of that name.
+func (c *Client) DeleteRole(ctx context.Context, in *DeleteRoleInput) (*DeleteRoleOutput, error) {
+	return awsjson.Call[DeleteRoleOutput](ctx, c.transport, &Operations[opDeleteRole], in)
+}
+
+// DeleteUser calls the operation of that name.
+func (c *Client) DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error) {
+	return awsjson.Call[DeleteUserOutput](ctx, c.transport, &Operations[opDeleteUser], in)
+}
+
+// ExplainAccess calls the operation of that name.
+func (c *Client) ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*ExplainAccessOutput, error) {
+	return awsjson.Call[ExplainAccessOutput](ctx, c.transport, &Operations[opExplainAccess], in)
+}
+
+// ListAccessKeys calls the operation of that name.
+func (c *Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
+	return awsjson.Call[ListAccessKeysOutput](ctx, c.transport, &Operations[opListAccessKeys], in)
 }
 
 // ListConnections calls the operation of that name.
@@ -482,14 +517,44 @@ func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeployment
 	return awsjson.Call[ListDeploymentLogEventsOutput](ctx, c.transport, &Operations[opListDeploymentLogEvents], in)
 }
 
+// ListRoles calls the operation of that name.
+func (c *Client) ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error) {
+	return awsjson.Call[ListRolesOutput](ctx, c.transport, &Operations[opListRoles], in)
+}
+
 // ListTemplateVersionWarnings calls the operation of that name.
 func (c *Client) ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return awsjson.Call[ListTemplateVersionWarningsOutput](ctx, c.transport, &Operations[opListTemplateVersionWarnings], in)
 }
 
+// ListUsers calls the operation of that name.
+func (c *Client) ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error) {
+	return awsjson.Call[ListUsersOutput](ctx, c.transport, &Operations[opListUsers], in)
+}
+
+// RotateAccessKey calls the operation of that name.
+func (c *Client) RotateAccessKey(ctx context.Context, in *RotateAccessKeyInput) (*RotateAccessKeyOutput, error) {
+	return awsjson.Call[RotateAccessKeyOutput](ctx, c.transport, &Operations[opRotateAccessKey], in)
+}
+
+// UpdateAccessKey calls the operation of that name.
+func (c *Client) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
+	return awsjson.Call[UpdateAccessKeyOutput](ctx, c.transport, &Operations[opUpdateAccessKey], in)
+}
+
 // UpdateConnection calls the operation of that name.
 func (c *Client) UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
 	return awsjson.Call[UpdateConnectionOutput](ctx, c.transport, &Operations[opUpdateConnection], in)
+}
+
+// UpdateRole calls the operation of that name.
+func (c *Client) UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRoleOutput, error) {
+	return awsjson.Call[UpdateRoleOutput](ctx, c.transport, &Operations[opUpdateRole], in)
+}
+
+// UpdateUser calls the operation of that name.
+func (c *Client) UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error) {
+	return awsjson.Call[UpdateUserOutput](ctx, c.transport, &Operations[opUpdateUser], in)
 }
 
 // ListEnvironmentAccountConnectionsAll yields the elements of all pages of ListEnvironmentAccountConnections.
@@ -834,6 +899,36 @@ func (c *Client) ListDeploymentLogEventsAll(ctx context.Context, in ListDeployme
 			return nil, nil, err
 		}
 		return out.Events, out.NextToken, nil
+	})
+}
+
+// ListRolesAll yields the elements of all pages of ListRoles.
+func (c *Client) ListRolesAll(ctx context.Context, in ListRolesInput) iter.Seq2[Role, error] {
+	return awsjson.Pages(func(token *string) ([]Role, *string, error) {
+		page := in
+		if token != nil {
+			page.NextToken = token
+		}
+		out, err := c.ListRoles(ctx, &page)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Roles, out.NextToken, nil
+	})
+}
+
+// ListUsersAll yields the elements of all pages of ListUsers.
+func (c *Client) ListUsersAll(ctx context.Context, in ListUsersInput) iter.Seq2[User, error] {
+	return awsjson.Pages(func(token *string) ([]User, *string, error) {
+		page := in
+		if token != nil {
+			page.NextToken = token
+		}
+		out, err := c.ListUsers(ctx, &page)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Users, out.NextToken, nil
 	})
 }
 

@@ -101,13 +101,26 @@ type Proton interface {
 
 // Hadron is what a server of service Hadron 2026-11-23 implements.
 type Hadron interface {
+	CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error)
+	CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error)
 	CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error)
+	DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error)
+	DeleteRole(ctx context.Context, in *DeleteRoleInput) (*DeleteRoleOutput, error)
+	DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error)
+	ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*ExplainAccessOutput, error)
+	ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
+	ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
+	ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error)
+	RotateAccessKey(ctx context.Context, in *RotateAccessKeyInput) (*RotateAccessKeyOutput, error)
+	UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error)
+	UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRoleOutput, error)
+	UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error)
 }
 
 // The exceptions that operations list in Errors.
@@ -226,13 +239,26 @@ const (
 	opUpdateServiceTemplate
 	opUpdateServiceTemplateVersion
 	opUpdateTemplateSyncConfig
+	opCreateAccessKey
 	opCreateConnection
+	opCreateRole
 	opCreateUser
+	opDeleteAccessKey
 	opDeleteConnection
+	opDeleteRole
+	opDeleteUser
+	opExplainAccess
+	opListAccessKeys
 	opListConnections
 	opListDeploymentLogEvents
+	opListRoles
 	opListTemplateVersionWarnings
+	opListUsers
+	opRotateAccessKey
+	opUpdateAccessKey
 	opUpdateConnection
+	opUpdateRole
+	opUpdateUser
 )
 
 // Operations describes the operations of all services. It is read-only.
@@ -962,6 +988,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Proton.UpdateTemplateSyncConfig),
 	},
+	opCreateAccessKey: {
+		Service: ServiceHadron,
+		Name:    "CreateAccessKey",
+		Input:   &shapes[shapeCreateAccessKeyInput],
+		Output:  &shapes[shapeCreateAccessKeyOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, ServiceQuotaExceededException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.CreateAccessKey),
+	},
 	opCreateConnection: {
 		Service: ServiceHadron,
 		Name:    "CreateConnection",
@@ -969,6 +1003,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeCreateConnectionOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.CreateConnection),
+	},
+	opCreateRole: {
+		Service: ServiceHadron,
+		Name:    "CreateRole",
+		Input:   &shapes[shapeCreateRoleInput],
+		Output:  &shapes[shapeCreateRoleOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.CreateRole),
 	},
 	opCreateUser: {
 		Service: ServiceHadron,
@@ -978,6 +1020,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.CreateUser),
 	},
+	opDeleteAccessKey: {
+		Service: ServiceHadron,
+		Name:    "DeleteAccessKey",
+		Input:   &shapes[shapeDeleteAccessKeyInput],
+		Output:  &shapes[shapeDeleteAccessKeyOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.DeleteAccessKey),
+	},
 	opDeleteConnection: {
 		Service: ServiceHadron,
 		Name:    "DeleteConnection",
@@ -985,6 +1035,38 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeDeleteConnectionOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.DeleteConnection),
+	},
+	opDeleteRole: {
+		Service: ServiceHadron,
+		Name:    "DeleteRole",
+		Input:   &shapes[shapeDeleteRoleInput],
+		Output:  &shapes[shapeDeleteRoleOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.DeleteRole),
+	},
+	opDeleteUser: {
+		Service: ServiceHadron,
+		Name:    "DeleteUser",
+		Input:   &shapes[shapeDeleteUserInput],
+		Output:  &shapes[shapeDeleteUserOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.DeleteUser),
+	},
+	opExplainAccess: {
+		Service: ServiceHadron,
+		Name:    "ExplainAccess",
+		Input:   &shapes[shapeExplainAccessInput],
+		Output:  &shapes[shapeExplainAccessOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ExplainAccess),
+	},
+	opListAccessKeys: {
+		Service: ServiceHadron,
+		Name:    "ListAccessKeys",
+		Input:   &shapes[shapeListAccessKeysInput],
+		Output:  &shapes[shapeListAccessKeysOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListAccessKeys),
 	},
 	opListConnections: {
 		Service: ServiceHadron,
@@ -1002,6 +1084,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListDeploymentLogEvents),
 	},
+	opListRoles: {
+		Service: ServiceHadron,
+		Name:    "ListRoles",
+		Input:   &shapes[shapeListRolesInput],
+		Output:  &shapes[shapeListRolesOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListRoles),
+	},
 	opListTemplateVersionWarnings: {
 		Service: ServiceHadron,
 		Name:    "ListTemplateVersionWarnings",
@@ -1010,6 +1100,30 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListTemplateVersionWarnings),
 	},
+	opListUsers: {
+		Service: ServiceHadron,
+		Name:    "ListUsers",
+		Input:   &shapes[shapeListUsersInput],
+		Output:  &shapes[shapeListUsersOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListUsers),
+	},
+	opRotateAccessKey: {
+		Service: ServiceHadron,
+		Name:    "RotateAccessKey",
+		Input:   &shapes[shapeRotateAccessKeyInput],
+		Output:  &shapes[shapeRotateAccessKeyOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, ServiceQuotaExceededException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.RotateAccessKey),
+	},
+	opUpdateAccessKey: {
+		Service: ServiceHadron,
+		Name:    "UpdateAccessKey",
+		Input:   &shapes[shapeUpdateAccessKeyInput],
+		Output:  &shapes[shapeUpdateAccessKeyOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.UpdateAccessKey),
+	},
 	opUpdateConnection: {
 		Service: ServiceHadron,
 		Name:    "UpdateConnection",
@@ -1017,5 +1131,21 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeUpdateConnectionOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.UpdateConnection),
+	},
+	opUpdateRole: {
+		Service: ServiceHadron,
+		Name:    "UpdateRole",
+		Input:   &shapes[shapeUpdateRoleInput],
+		Output:  &shapes[shapeUpdateRoleOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.UpdateRole),
+	},
+	opUpdateUser: {
+		Service: ServiceHadron,
+		Name:    "UpdateUser",
+		Input:   &shapes[shapeUpdateUserInput],
+		Output:  &shapes[shapeUpdateUserOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.UpdateUser),
 	},
 }

@@ -8,10 +8,16 @@ import "github.com/hadronhq/hadron/internal/awsjson"
 const (
 	shapeAcceptEnvironmentAccountConnectionInput = iota
 	shapeAcceptEnvironmentAccountConnectionOutput
+	shapeAccessDecision
 	shapeAccessDeniedException
+	shapeAccessKey
 	shapeAccessKeyId
+	shapeAccessKeyIdText
+	shapeAccessKeyList
+	shapeAccessKeyStatus
 	shapeAccountId
 	shapeAccountSettings
+	shapeActionText
 	shapeArn
 	shapeAwsAccountId
 	shapeBlockerStatus
@@ -46,7 +52,14 @@ const (
 	shapeConnectionProvider
 	shapeConnectionToken
 	shapeConnectionUrl
+	shapeContextEntries
+	shapeContextEntry
+	shapeContextKey
+	shapeContextValue
+	shapeContextValues
 	shapeCountsSummary
+	shapeCreateAccessKeyInput
+	shapeCreateAccessKeyOutput
 	shapeCreateComponentInput
 	shapeCreateComponentOutput
 	shapeCreateConnectionInput
@@ -61,6 +74,8 @@ const (
 	shapeCreateEnvironmentTemplateVersionOutput
 	shapeCreateRepositoryInput
 	shapeCreateRepositoryOutput
+	shapeCreateRoleInput
+	shapeCreateRoleOutput
 	shapeCreateServiceInput
 	shapeCreateServiceInstanceInput
 	shapeCreateServiceInstanceOutput
@@ -75,6 +90,8 @@ const (
 	shapeCreateTemplateSyncConfigOutput
 	shapeCreateUserInput
 	shapeCreateUserOutput
+	shapeDeleteAccessKeyInput
+	shapeDeleteAccessKeyOutput
 	shapeDeleteComponentInput
 	shapeDeleteComponentOutput
 	shapeDeleteConnectionInput
@@ -91,6 +108,8 @@ const (
 	shapeDeleteEnvironmentTemplateVersionOutput
 	shapeDeleteRepositoryInput
 	shapeDeleteRepositoryOutput
+	shapeDeleteRoleInput
+	shapeDeleteRoleOutput
 	shapeDeleteServiceInput
 	shapeDeleteServiceOutput
 	shapeDeleteServiceSyncConfigInput
@@ -101,6 +120,8 @@ const (
 	shapeDeleteServiceTemplateVersionOutput
 	shapeDeleteTemplateSyncConfigInput
 	shapeDeleteTemplateSyncConfigOutput
+	shapeDeleteUserInput
+	shapeDeleteUserOutput
 	shapeDeployment
 	shapeDeploymentArn
 	shapeDeploymentId
@@ -140,6 +161,8 @@ const (
 	shapeEnvironmentTemplateVersionSummary
 	shapeEnvironmentTemplateVersionSummaryList
 	shapeErrorMessage
+	shapeExplainAccessInput
+	shapeExplainAccessOutput
 	shapeFullTemplateVersionNumber
 	shapeGetAccountSettingsInput
 	shapeGetAccountSettingsOutput
@@ -180,10 +203,14 @@ const (
 	shapeGetTemplateSyncStatusInput
 	shapeGetTemplateSyncStatusOutput
 	shapeGitBranchName
+	shapeGraceSeconds
 	shapeHadronTemplateType
+	shapeIamArn
 	shapeInteger
 	shapeInternalServerException
 	shapeLatestSyncBlockers
+	shapeListAccessKeysInput
+	shapeListAccessKeysOutput
 	shapeListComponentOutputsInput
 	shapeListComponentOutputsOutput
 	shapeListComponentProvisionedResourcesInput
@@ -212,6 +239,8 @@ const (
 	shapeListRepositoriesOutput
 	shapeListRepositorySyncDefinitionsInput
 	shapeListRepositorySyncDefinitionsOutput
+	shapeListRolesInput
+	shapeListRolesOutput
 	shapeListServiceInstanceOutputsInput
 	shapeListServiceInstanceOutputsOutput
 	shapeListServiceInstanceProvisionedResourcesInput
@@ -237,9 +266,14 @@ const (
 	shapeListTagsForResourceOutput
 	shapeListTemplateVersionWarningsInput
 	shapeListTemplateVersionWarningsOutput
+	shapeListUsersInput
+	shapeListUsersOutput
+	shapeManagedPolicyName
+	shapeManagedPolicyNames
 	shapeMaxConnections
 	shapeMaxLogEvents
 	shapeMaxPageResults
+	shapeMaxPrincipals
 	shapeNextToken
 	shapeNotifyResourceDeploymentStatusChangeInput
 	shapeNotifyResourceDeploymentStatusChangeInputOutputsList
@@ -251,6 +285,8 @@ const (
 	shapeOutputValueString
 	shapeOutputsList
 	shapePolicyDocument
+	shapePolicyName
+	shapePrincipalArnText
 	shapeProvisionedResource
 	shapeProvisionedResourceEngine
 	shapeProvisionedResourceIdentifier
@@ -284,9 +320,15 @@ const (
 	shapeResourceSyncEvent
 	shapeResourceSyncEvents
 	shapeResourceSyncStatus
+	shapeResourceText
 	shapeRevision
+	shapeRole
 	shapeRoleArn
 	shapeRoleArnOrEmptyString
+	shapeRoleList
+	shapeRoleName
+	shapeRotateAccessKeyInput
+	shapeRotateAccessKeyOutput
 	shapeS3Bucket
 	shapeS3Key
 	shapeS3ObjectSource
@@ -317,8 +359,11 @@ const (
 	shapeServiceTemplateVersionArn
 	shapeServiceTemplateVersionSummary
 	shapeServiceTemplateVersionSummaryList
+	shapeSessionSeconds
 	shapeSortOrder
 	shapeSpecContents
+	shapeStatementId
+	shapeStatementNumber
 	shapeStatusMessage
 	shapeString
 	shapeSubdirectory
@@ -348,6 +393,8 @@ const (
 	shapeTimestamp
 	shapeUntagResourceInput
 	shapeUntagResourceOutput
+	shapeUpdateAccessKeyInput
+	shapeUpdateAccessKeyOutput
 	shapeUpdateAccountSettingsInput
 	shapeUpdateAccountSettingsOutput
 	shapeUpdateComponentInput
@@ -362,6 +409,8 @@ const (
 	shapeUpdateEnvironmentTemplateOutput
 	shapeUpdateEnvironmentTemplateVersionInput
 	shapeUpdateEnvironmentTemplateVersionOutput
+	shapeUpdateRoleInput
+	shapeUpdateRoleOutput
 	shapeUpdateServiceInput
 	shapeUpdateServiceInstanceInput
 	shapeUpdateServiceInstanceOutput
@@ -378,7 +427,11 @@ const (
 	shapeUpdateServiceTemplateVersionOutput
 	shapeUpdateTemplateSyncConfigInput
 	shapeUpdateTemplateSyncConfigOutput
+	shapeUpdateUserInput
+	shapeUpdateUserOutput
+	shapeUser
 	shapeUserArn
+	shapeUserList
 	shapeUserName
 	shapeValidationException
 	shapeVersionPart
@@ -402,6 +455,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "environmentAccountConnection", ShapeID: shapeEnvironmentAccountConnection, Required: true},
 		},
 	},
+	shapeAccessDecision: {
+		Name: "AccessDecision",
+		Kind: awsjson.String,
+		Enum: []string{"allowed", "explicitDeny", "implicitDeny"},
+	},
 	shapeAccessDeniedException: {
 		Name: "AccessDeniedException",
 		Kind: awsjson.Structure,
@@ -409,9 +467,35 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "message", ShapeID: shapeErrorMessage, Required: true},
 		},
 	},
+	shapeAccessKey: {
+		Name: "AccessKey",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyId, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "expiresAt", ShapeID: shapeTimestamp},
+			{Name: "status", ShapeID: shapeAccessKeyStatus, Required: true},
+		},
+	},
 	shapeAccessKeyId: {
 		Name: "AccessKeyId",
 		Kind: awsjson.String,
+	},
+	shapeAccessKeyIdText: {
+		Name:    "AccessKeyIdText",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 16, Max: 128},
+		Pattern: "^\\w+$",
+	},
+	shapeAccessKeyList: {
+		Name:      "AccessKeyList",
+		Kind:      awsjson.List,
+		ElementID: shapeAccessKey,
+	},
+	shapeAccessKeyStatus: {
+		Name: "AccessKeyStatus",
+		Kind: awsjson.String,
+		Enum: []string{"ACTIVE", "INACTIVE"},
 	},
 	shapeAccountId: {
 		Name:    "AccountId",
@@ -426,6 +510,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "pipelineProvisioningRepository", ShapeID: shapeRepositoryBranch},
 			{Name: "pipelineServiceRoleArn", ShapeID: shapeRoleArnOrEmptyString},
 		},
+	},
+	shapeActionText: {
+		Name:   "ActionText",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 128},
 	},
 	shapeArn: {
 		Name:    "Arn",
@@ -671,6 +760,36 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:   awsjson.String,
 		Limits: &awsjson.Limits{Min: 1, Max: 2048},
 	},
+	shapeContextEntries: {
+		Name:      "ContextEntries",
+		Kind:      awsjson.List,
+		Limits:    &awsjson.Limits{Min: 0, Max: 50},
+		ElementID: shapeContextEntry,
+	},
+	shapeContextEntry: {
+		Name: "ContextEntry",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "key", ShapeID: shapeContextKey, Required: true},
+			{Name: "values", ShapeID: shapeContextValues, Required: true},
+		},
+	},
+	shapeContextKey: {
+		Name:   "ContextKey",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 3, Max: 256},
+	},
+	shapeContextValue: {
+		Name:   "ContextValue",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 0, Max: 2048},
+	},
+	shapeContextValues: {
+		Name:      "ContextValues",
+		Kind:      awsjson.List,
+		Limits:    &awsjson.Limits{Min: 0, Max: 50},
+		ElementID: shapeContextValue,
+	},
 	shapeCountsSummary: {
 		Name: "CountsSummary",
 		Kind: awsjson.Structure,
@@ -682,6 +801,23 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "serviceInstances", ShapeID: shapeResourceCountsSummary},
 			{Name: "serviceTemplates", ShapeID: shapeResourceCountsSummary},
 			{Name: "services", ShapeID: shapeResourceCountsSummary},
+		},
+	},
+	shapeCreateAccessKeyInput: {
+		Name: "CreateAccessKeyInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "userName", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeCreateAccessKeyOutput: {
+		Name: "CreateAccessKeyOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyId, Required: true},
+			{Name: "secretAccessKey", ShapeID: shapeSecretAccessKey, Required: true},
+			{Name: "userName", ShapeID: shapeUserName},
 		},
 	},
 	shapeCreateComponentInput: {
@@ -834,6 +970,25 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "repository", ShapeID: shapeRepository, Required: true},
 		},
 	},
+	shapeCreateRoleInput: {
+		Name: "CreateRoleInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
+			{Name: "maxSessionSeconds", ShapeID: shapeSessionSeconds},
+			{Name: "name", ShapeID: shapeRoleName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
+			{Name: "trustPolicy", ShapeID: shapePolicyDocument, Required: true},
+		},
+	},
+	shapeCreateRoleOutput: {
+		Name: "CreateRoleOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "role", ShapeID: shapeRole, Required: true},
+		},
+	},
 	shapeCreateServiceInput: {
 		Name: "CreateServiceInput",
 		Kind: awsjson.Structure,
@@ -959,8 +1114,9 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
 			{Name: "name", ShapeID: shapeUserName, Required: true},
-			{Name: "policy", ShapeID: shapePolicyDocument, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
 		},
 	},
 	shapeCreateUserOutput: {
@@ -971,6 +1127,19 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "arn", ShapeID: shapeUserArn, Required: true},
 			{Name: "secretAccessKey", ShapeID: shapeSecretAccessKey, Required: true},
 		},
+	},
+	shapeDeleteAccessKeyInput: {
+		Name: "DeleteAccessKeyInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyIdText, Required: true},
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "userName", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeDeleteAccessKeyOutput: {
+		Name: "DeleteAccessKeyOutput",
+		Kind: awsjson.Structure,
 	},
 	shapeDeleteComponentInput: {
 		Name: "DeleteComponentInput",
@@ -1087,6 +1256,18 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "repository", ShapeID: shapeRepository},
 		},
 	},
+	shapeDeleteRoleInput: {
+		Name: "DeleteRoleInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "name", ShapeID: shapeRoleName, Required: true},
+		},
+	},
+	shapeDeleteRoleOutput: {
+		Name: "DeleteRoleOutput",
+		Kind: awsjson.Structure,
+	},
 	shapeDeleteServiceInput: {
 		Name: "DeleteServiceInput",
 		Kind: awsjson.Structure,
@@ -1159,6 +1340,18 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "templateSyncConfig", ShapeID: shapeTemplateSyncConfig},
 		},
+	},
+	shapeDeleteUserInput: {
+		Name: "DeleteUserInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "name", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeDeleteUserOutput: {
+		Name: "DeleteUserOutput",
+		Kind: awsjson.Structure,
 	},
 	shapeDeployment: {
 		Name: "Deployment",
@@ -1510,6 +1703,27 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.String,
 		Sensitive: true,
 	},
+	shapeExplainAccessInput: {
+		Name: "ExplainAccessInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "action", ShapeID: shapeActionText, Required: true},
+			{Name: "context", ShapeID: shapeContextEntries},
+			{Name: "principalArn", ShapeID: shapePrincipalArnText, Required: true},
+			{Name: "resource", ShapeID: shapeResourceText},
+		},
+	},
+	shapeExplainAccessOutput: {
+		Name: "ExplainAccessOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "decision", ShapeID: shapeAccessDecision, Required: true},
+			{Name: "line", ShapeID: shapeStatementNumber},
+			{Name: "policy", ShapeID: shapePolicyName},
+			{Name: "sid", ShapeID: shapeStatementId},
+			{Name: "statement", ShapeID: shapeStatementNumber},
+		},
+	},
 	shapeFullTemplateVersionNumber: {
 		Name:    "FullTemplateVersionNumber",
 		Kind:    awsjson.String,
@@ -1803,10 +2017,19 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:   awsjson.String,
 		Limits: &awsjson.Limits{Min: 1, Max: 200},
 	},
+	shapeGraceSeconds: {
+		Name:   "GraceSeconds",
+		Kind:   awsjson.Integer,
+		Limits: &awsjson.Limits{Min: 0, Max: 604800},
+	},
 	shapeHadronTemplateType: {
 		Name: "HadronTemplateType",
 		Kind: awsjson.String,
 		Enum: []string{"ENVIRONMENT", "SERVICE"},
+	},
+	shapeIamArn: {
+		Name: "IamArn",
+		Kind: awsjson.String,
 	},
 	shapeInteger: {
 		Name: "Integer",
@@ -1823,6 +2046,21 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name:      "LatestSyncBlockers",
 		Kind:      awsjson.List,
 		ElementID: shapeSyncBlocker,
+	},
+	shapeListAccessKeysInput: {
+		Name: "ListAccessKeysInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "userName", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeListAccessKeysOutput: {
+		Name: "ListAccessKeysOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeys", ShapeID: shapeAccessKeyList, Required: true},
+		},
 	},
 	shapeListComponentOutputsInput: {
 		Name: "ListComponentOutputsInput",
@@ -2066,6 +2304,23 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "syncDefinitions", ShapeID: shapeRepositorySyncDefinitionList, Required: true},
 		},
 	},
+	shapeListRolesInput: {
+		Name: "ListRolesInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "maxResults", ShapeID: shapeMaxPrincipals},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListRolesOutput: {
+		Name: "ListRolesOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "nextToken", ShapeID: shapeNextToken},
+			{Name: "roles", ShapeID: shapeRoleList, Required: true},
+		},
+	},
 	shapeListServiceInstanceOutputsInput: {
 		Name: "ListServiceInstanceOutputsInput",
 		Kind: awsjson.Structure,
@@ -2265,6 +2520,34 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "warnings", ShapeID: shapeTemplateVersionWarningList, Required: true},
 		},
 	},
+	shapeListUsersInput: {
+		Name: "ListUsersInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "maxResults", ShapeID: shapeMaxPrincipals},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListUsersOutput: {
+		Name: "ListUsersOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "nextToken", ShapeID: shapeNextToken},
+			{Name: "users", ShapeID: shapeUserList, Required: true},
+		},
+	},
+	shapeManagedPolicyName: {
+		Name:   "ManagedPolicyName",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 128},
+	},
+	shapeManagedPolicyNames: {
+		Name:      "ManagedPolicyNames",
+		Kind:      awsjson.List,
+		Limits:    &awsjson.Limits{Min: 0, Max: 10},
+		ElementID: shapeManagedPolicyName,
+	},
 	shapeMaxConnections: {
 		Name:   "MaxConnections",
 		Kind:   awsjson.Integer,
@@ -2277,6 +2560,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 	},
 	shapeMaxPageResults: {
 		Name:   "MaxPageResults",
+		Kind:   awsjson.Integer,
+		Limits: &awsjson.Limits{Min: 1, Max: 100},
+	},
+	shapeMaxPrincipals: {
+		Name:   "MaxPrincipals",
 		Kind:   awsjson.Integer,
 		Limits: &awsjson.Limits{Min: 1, Max: 100},
 	},
@@ -2346,6 +2634,15 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.String,
 		Limits:    &awsjson.Limits{Min: 1, Max: 20480},
 		Sensitive: true,
+	},
+	shapePolicyName: {
+		Name: "PolicyName",
+		Kind: awsjson.String,
+	},
+	shapePrincipalArnText: {
+		Name:   "PrincipalArnText",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 2048},
 	},
 	shapeProvisionedResource: {
 		Name: "ProvisionedResource",
@@ -2577,6 +2874,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.String,
 		Enum: []string{"INITIATED", "IN_PROGRESS", "SUCCEEDED", "FAILED"},
 	},
+	shapeResourceText: {
+		Name:   "ResourceText",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 2048},
+	},
 	shapeRevision: {
 		Name: "Revision",
 		Kind: awsjson.Structure,
@@ -2586,6 +2888,19 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "repositoryName", ShapeID: shapeRepositoryName, Required: true},
 			{Name: "repositoryProvider", ShapeID: shapeRepositoryProvider, Required: true},
 			{Name: "sha", ShapeID: shapeSHA, Required: true},
+		},
+	},
+	shapeRole: {
+		Name: "Role",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "arn", ShapeID: shapeIamArn, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
+			{Name: "maxSessionSeconds", ShapeID: shapeSessionSeconds},
+			{Name: "name", ShapeID: shapeRoleName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
+			{Name: "trustPolicy", ShapeID: shapePolicyDocument},
 		},
 	},
 	shapeRoleArn: {
@@ -2599,6 +2914,36 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:    awsjson.String,
 		Limits:  &awsjson.Limits{Min: 0, Max: 2048},
 		Pattern: "(^$)|(^arn:(aws|aws-cn|aws-us-gov):iam::\\d{12}:role/([\\w+=,.@-]{1,512}[/:])*([\\w+=,.@-]{1,64})$)",
+	},
+	shapeRoleList: {
+		Name:      "RoleList",
+		Kind:      awsjson.List,
+		ElementID: shapeRole,
+	},
+	shapeRoleName: {
+		Name:    "RoleName",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 64},
+		Pattern: "^[\\w+=,.@-]+$",
+	},
+	shapeRotateAccessKeyInput: {
+		Name: "RotateAccessKeyInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyIdText},
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "graceSeconds", ShapeID: shapeGraceSeconds},
+			{Name: "userName", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeRotateAccessKeyOutput: {
+		Name: "RotateAccessKeyOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyId, Required: true},
+			{Name: "secretAccessKey", ShapeID: shapeSecretAccessKey, Required: true},
+			{Name: "userName", ShapeID: shapeUserName},
+		},
 	},
 	shapeS3Bucket: {
 		Name:    "S3Bucket",
@@ -2887,6 +3232,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.List,
 		ElementID: shapeServiceTemplateVersionSummary,
 	},
+	shapeSessionSeconds: {
+		Name:   "SessionSeconds",
+		Kind:   awsjson.Integer,
+		Limits: &awsjson.Limits{Min: 900, Max: 43200},
+	},
 	shapeSortOrder: {
 		Name: "SortOrder",
 		Kind: awsjson.String,
@@ -2897,6 +3247,14 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.String,
 		Limits:    &awsjson.Limits{Min: 1, Max: 51200},
 		Sensitive: true,
+	},
+	shapeStatementId: {
+		Name: "StatementId",
+		Kind: awsjson.String,
+	},
+	shapeStatementNumber: {
+		Name: "StatementNumber",
+		Kind: awsjson.Integer,
 	},
 	shapeStatusMessage: {
 		Name:      "StatusMessage",
@@ -3078,6 +3436,23 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "UntagResourceOutput",
 		Kind: awsjson.Structure,
 	},
+	shapeUpdateAccessKeyInput: {
+		Name: "UpdateAccessKeyInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKeyId", ShapeID: shapeAccessKeyIdText, Required: true},
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "status", ShapeID: shapeAccessKeyStatus, Required: true},
+			{Name: "userName", ShapeID: shapeUserName, Required: true},
+		},
+	},
+	shapeUpdateAccessKeyOutput: {
+		Name: "UpdateAccessKeyOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accessKey", ShapeID: shapeAccessKey, Required: true},
+		},
+	},
 	shapeUpdateAccountSettingsInput: {
 		Name: "UpdateAccountSettingsInput",
 		Kind: awsjson.Structure,
@@ -3204,6 +3579,25 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "environmentTemplateVersion", ShapeID: shapeEnvironmentTemplateVersion, Required: true},
+		},
+	},
+	shapeUpdateRoleInput: {
+		Name: "UpdateRoleInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
+			{Name: "maxSessionSeconds", ShapeID: shapeSessionSeconds},
+			{Name: "name", ShapeID: shapeRoleName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
+			{Name: "trustPolicy", ShapeID: shapePolicyDocument},
+		},
+	},
+	shapeUpdateRoleOutput: {
+		Name: "UpdateRoleOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "role", ShapeID: shapeRole, Required: true},
 		},
 	},
 	shapeUpdateServiceInput: {
@@ -3350,9 +3744,42 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "templateSyncConfig", ShapeID: shapeTemplateSyncConfig},
 		},
 	},
+	shapeUpdateUserInput: {
+		Name: "UpdateUserInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
+			{Name: "name", ShapeID: shapeUserName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
+		},
+	},
+	shapeUpdateUserOutput: {
+		Name: "UpdateUserOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "user", ShapeID: shapeUser, Required: true},
+		},
+	},
+	shapeUser: {
+		Name: "User",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "arn", ShapeID: shapeUserArn, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "managedPolicies", ShapeID: shapeManagedPolicyNames},
+			{Name: "name", ShapeID: shapeUserName, Required: true},
+			{Name: "policy", ShapeID: shapePolicyDocument},
+		},
+	},
 	shapeUserArn: {
 		Name: "UserArn",
 		Kind: awsjson.String,
+	},
+	shapeUserList: {
+		Name:      "UserList",
+		Kind:      awsjson.List,
+		ElementID: shapeUser,
 	},
 	shapeUserName: {
 		Name:    "UserName",

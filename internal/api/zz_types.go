@@ -14,6 +14,50 @@ type AcceptEnvironmentAccountConnectionOutput struct {
 	EnvironmentAccountConnection *EnvironmentAccountConnection `json:"environmentAccountConnection,omitzero"` // required
 }
 
+// AccessDecision is one of its 3 constants.
+type AccessDecision string
+
+// The values of AccessDecision.
+const (
+	AccessDecisionAllowed      AccessDecision = "allowed"
+	AccessDecisionExplicitDeny AccessDecision = "explicitDeny"
+	AccessDecisionImplicitDeny AccessDecision = "implicitDeny"
+)
+
+// Values lists the values of AccessDecision in the model's order.
+func (AccessDecision) Values() []AccessDecision {
+	return []AccessDecision{
+		AccessDecisionAllowed,
+		AccessDecisionExplicitDeny,
+		AccessDecisionImplicitDeny,
+	}
+}
+
+// AccessKey is a structure of the model.
+type AccessKey struct {
+	AccessKeyId *string            `json:"accessKeyId,omitzero"` // required
+	CreatedAt   *awsjson.Timestamp `json:"createdAt,omitzero"`   // required
+	ExpiresAt   *awsjson.Timestamp `json:"expiresAt,omitzero"`
+	Status      *AccessKeyStatus   `json:"status,omitzero"` // required
+}
+
+// AccessKeyStatus is one of its 2 constants.
+type AccessKeyStatus string
+
+// The values of AccessKeyStatus.
+const (
+	AccessKeyStatusActive   AccessKeyStatus = "ACTIVE"
+	AccessKeyStatusInactive AccessKeyStatus = "INACTIVE"
+)
+
+// Values lists the values of AccessKeyStatus in the model's order.
+func (AccessKeyStatus) Values() []AccessKeyStatus {
+	return []AccessKeyStatus{
+		AccessKeyStatusActive,
+		AccessKeyStatusInactive,
+	}
+}
+
 // AccountSettings is a structure of the model.
 type AccountSettings struct {
 	PipelineCodebuildRoleArn       *string           `json:"pipelineCodebuildRoleArn,omitzero"`
@@ -221,6 +265,12 @@ func (ConnectionProvider) Values() []ConnectionProvider {
 	}
 }
 
+// ContextEntry is a structure of the model.
+type ContextEntry struct {
+	Key    *string  `json:"key,omitzero"`    // required
+	Values []string `json:"values,omitzero"` // required
+}
+
 // CountsSummary is a structure of the model.
 type CountsSummary struct {
 	Components           *ResourceCountsSummary `json:"components,omitzero"`
@@ -230,6 +280,19 @@ type CountsSummary struct {
 	ServiceInstances     *ResourceCountsSummary `json:"serviceInstances,omitzero"`
 	ServiceTemplates     *ResourceCountsSummary `json:"serviceTemplates,omitzero"`
 	Services             *ResourceCountsSummary `json:"services,omitzero"`
+}
+
+// CreateAccessKeyInput is a structure of the model.
+type CreateAccessKeyInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	UserName  *string `json:"userName,omitzero"` // required
+}
+
+// CreateAccessKeyOutput is a structure of the model.
+type CreateAccessKeyOutput struct {
+	AccessKeyId     *string `json:"accessKeyId,omitzero"`     // required
+	SecretAccessKey *string `json:"secretAccessKey,omitzero"` // required
+	UserName        *string `json:"userName,omitzero"`
 }
 
 // CreateComponentInput is a structure of the model.
@@ -354,6 +417,21 @@ type CreateRepositoryOutput struct {
 	Repository *Repository `json:"repository,omitzero"` // required
 }
 
+// CreateRoleInput is a structure of the model.
+type CreateRoleInput struct {
+	AccountId         *string  `json:"accountId,omitzero"`
+	ManagedPolicies   []string `json:"managedPolicies,omitzero"`
+	MaxSessionSeconds *int64   `json:"maxSessionSeconds,omitzero"`
+	Name              *string  `json:"name,omitzero"` // required
+	Policy            *string  `json:"policy,omitzero"`
+	TrustPolicy       *string  `json:"trustPolicy,omitzero"` // required
+}
+
+// CreateRoleOutput is a structure of the model.
+type CreateRoleOutput struct {
+	Role *Role `json:"role,omitzero"` // required
+}
+
 // CreateServiceInput is a structure of the model.
 type CreateServiceInput struct {
 	BranchName              *string `json:"branchName,omitzero"`
@@ -452,9 +530,10 @@ type CreateTemplateSyncConfigOutput struct {
 
 // CreateUserInput is a structure of the model.
 type CreateUserInput struct {
-	AccountId *string `json:"accountId,omitzero"`
-	Name      *string `json:"name,omitzero"`   // required
-	Policy    *string `json:"policy,omitzero"` // required
+	AccountId       *string  `json:"accountId,omitzero"`
+	ManagedPolicies []string `json:"managedPolicies,omitzero"`
+	Name            *string  `json:"name,omitzero"` // required
+	Policy          *string  `json:"policy,omitzero"`
 }
 
 // CreateUserOutput is a structure of the model.
@@ -462,6 +541,17 @@ type CreateUserOutput struct {
 	AccessKeyId     *string `json:"accessKeyId,omitzero"`     // required
 	Arn             *string `json:"arn,omitzero"`             // required
 	SecretAccessKey *string `json:"secretAccessKey,omitzero"` // required
+}
+
+// DeleteAccessKeyInput is a structure of the model.
+type DeleteAccessKeyInput struct {
+	AccessKeyId *string `json:"accessKeyId,omitzero"` // required
+	AccountId   *string `json:"accountId,omitzero"`
+	UserName    *string `json:"userName,omitzero"` // required
+}
+
+// DeleteAccessKeyOutput is a structure of the model.
+type DeleteAccessKeyOutput struct {
 }
 
 // DeleteComponentInput is a structure of the model.
@@ -547,6 +637,16 @@ type DeleteRepositoryOutput struct {
 	Repository *Repository `json:"repository,omitzero"`
 }
 
+// DeleteRoleInput is a structure of the model.
+type DeleteRoleInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	Name      *string `json:"name,omitzero"` // required
+}
+
+// DeleteRoleOutput is a structure of the model.
+type DeleteRoleOutput struct {
+}
+
 // DeleteServiceInput is a structure of the model.
 type DeleteServiceInput struct {
 	Name *string `json:"name,omitzero"` // required
@@ -598,6 +698,16 @@ type DeleteTemplateSyncConfigInput struct {
 // DeleteTemplateSyncConfigOutput is a structure of the model.
 type DeleteTemplateSyncConfigOutput struct {
 	TemplateSyncConfig *TemplateSyncConfig `json:"templateSyncConfig,omitzero"`
+}
+
+// DeleteUserInput is a structure of the model.
+type DeleteUserInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	Name      *string `json:"name,omitzero"` // required
+}
+
+// DeleteUserOutput is a structure of the model.
+type DeleteUserOutput struct {
 }
 
 // Deployment is a structure of the model.
@@ -906,6 +1016,23 @@ type EnvironmentTemplateVersionSummary struct {
 	TemplateName            *string                `json:"templateName,omitzero"` // required
 }
 
+// ExplainAccessInput is a structure of the model.
+type ExplainAccessInput struct {
+	Action       *string        `json:"action,omitzero"` // required
+	Context      []ContextEntry `json:"context,omitzero"`
+	PrincipalArn *string        `json:"principalArn,omitzero"` // required
+	Resource     *string        `json:"resource,omitzero"`
+}
+
+// ExplainAccessOutput is a structure of the model.
+type ExplainAccessOutput struct {
+	Decision  *AccessDecision `json:"decision,omitzero"` // required
+	Line      *int64          `json:"line,omitzero"`
+	Policy    *string         `json:"policy,omitzero"`
+	Sid       *string         `json:"sid,omitzero"`
+	Statement *int64          `json:"statement,omitzero"`
+}
+
 // GetAccountSettingsInput is a structure of the model.
 type GetAccountSettingsInput struct {
 }
@@ -1133,6 +1260,17 @@ func (HadronTemplateType) Values() []HadronTemplateType {
 	}
 }
 
+// ListAccessKeysInput is a structure of the model.
+type ListAccessKeysInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	UserName  *string `json:"userName,omitzero"` // required
+}
+
+// ListAccessKeysOutput is a structure of the model.
+type ListAccessKeysOutput struct {
+	AccessKeys []AccessKey `json:"accessKeys,omitzero"` // required
+}
+
 // ListComponentOutputsInput is a structure of the model.
 type ListComponentOutputsInput struct {
 	ComponentName *string `json:"componentName,omitzero"` // required
@@ -1317,6 +1455,19 @@ type ListRepositorySyncDefinitionsInput struct {
 type ListRepositorySyncDefinitionsOutput struct {
 	NextToken       *string                    `json:"nextToken,omitzero"`
 	SyncDefinitions []RepositorySyncDefinition `json:"syncDefinitions,omitzero"` // required
+}
+
+// ListRolesInput is a structure of the model.
+type ListRolesInput struct {
+	AccountId  *string `json:"accountId,omitzero"`
+	MaxResults *int64  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// ListRolesOutput is a structure of the model.
+type ListRolesOutput struct {
+	NextToken *string `json:"nextToken,omitzero"`
+	Roles     []Role  `json:"roles,omitzero"` // required
 }
 
 // ListServiceInstanceOutputsInput is a structure of the model.
@@ -1515,6 +1666,19 @@ type ListTemplateVersionWarningsInput struct {
 // ListTemplateVersionWarningsOutput is a structure of the model.
 type ListTemplateVersionWarningsOutput struct {
 	Warnings []string `json:"warnings,omitzero"` // required
+}
+
+// ListUsersInput is a structure of the model.
+type ListUsersInput struct {
+	AccountId  *string `json:"accountId,omitzero"`
+	MaxResults *int64  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// ListUsersOutput is a structure of the model.
+type ListUsersOutput struct {
+	NextToken *string `json:"nextToken,omitzero"`
+	Users     []User  `json:"users,omitzero"` // required
 }
 
 // NotifyResourceDeploymentStatusChangeInput is a structure of the model.
@@ -1756,6 +1920,32 @@ type Revision struct {
 	RepositoryName     *string             `json:"repositoryName,omitzero"`     // required
 	RepositoryProvider *RepositoryProvider `json:"repositoryProvider,omitzero"` // required
 	Sha                *string             `json:"sha,omitzero"`                // required
+}
+
+// Role is a structure of the model.
+type Role struct {
+	Arn               *string            `json:"arn,omitzero"`       // required
+	CreatedAt         *awsjson.Timestamp `json:"createdAt,omitzero"` // required
+	ManagedPolicies   []string           `json:"managedPolicies,omitzero"`
+	MaxSessionSeconds *int64             `json:"maxSessionSeconds,omitzero"`
+	Name              *string            `json:"name,omitzero"` // required
+	Policy            *string            `json:"policy,omitzero"`
+	TrustPolicy       *string            `json:"trustPolicy,omitzero"`
+}
+
+// RotateAccessKeyInput is a structure of the model.
+type RotateAccessKeyInput struct {
+	AccessKeyId  *string `json:"accessKeyId,omitzero"`
+	AccountId    *string `json:"accountId,omitzero"`
+	GraceSeconds *int64  `json:"graceSeconds,omitzero"`
+	UserName     *string `json:"userName,omitzero"` // required
+}
+
+// RotateAccessKeyOutput is a structure of the model.
+type RotateAccessKeyOutput struct {
+	AccessKeyId     *string `json:"accessKeyId,omitzero"`     // required
+	SecretAccessKey *string `json:"secretAccessKey,omitzero"` // required
+	UserName        *string `json:"userName,omitzero"`
 }
 
 // S3ObjectSource is a structure of the model.
@@ -2125,6 +2315,19 @@ type UntagResourceInput struct {
 type UntagResourceOutput struct {
 }
 
+// UpdateAccessKeyInput is a structure of the model.
+type UpdateAccessKeyInput struct {
+	AccessKeyId *string          `json:"accessKeyId,omitzero"` // required
+	AccountId   *string          `json:"accountId,omitzero"`
+	Status      *AccessKeyStatus `json:"status,omitzero"`   // required
+	UserName    *string          `json:"userName,omitzero"` // required
+}
+
+// UpdateAccessKeyOutput is a structure of the model.
+type UpdateAccessKeyOutput struct {
+	AccessKey *AccessKey `json:"accessKey,omitzero"` // required
+}
+
 // UpdateAccountSettingsInput is a structure of the model.
 type UpdateAccountSettingsInput struct {
 	DeletePipelineProvisioningRepository *bool                  `json:"deletePipelineProvisioningRepository,omitzero"`
@@ -2223,6 +2426,21 @@ type UpdateEnvironmentTemplateVersionInput struct {
 // UpdateEnvironmentTemplateVersionOutput is a structure of the model.
 type UpdateEnvironmentTemplateVersionOutput struct {
 	EnvironmentTemplateVersion *EnvironmentTemplateVersion `json:"environmentTemplateVersion,omitzero"` // required
+}
+
+// UpdateRoleInput is a structure of the model.
+type UpdateRoleInput struct {
+	AccountId         *string  `json:"accountId,omitzero"`
+	ManagedPolicies   []string `json:"managedPolicies,omitzero"`
+	MaxSessionSeconds *int64   `json:"maxSessionSeconds,omitzero"`
+	Name              *string  `json:"name,omitzero"` // required
+	Policy            *string  `json:"policy,omitzero"`
+	TrustPolicy       *string  `json:"trustPolicy,omitzero"`
+}
+
+// UpdateRoleOutput is a structure of the model.
+type UpdateRoleOutput struct {
+	Role *Role `json:"role,omitzero"` // required
 }
 
 // UpdateServiceInput is a structure of the model.
@@ -2335,4 +2553,26 @@ type UpdateTemplateSyncConfigInput struct {
 // UpdateTemplateSyncConfigOutput is a structure of the model.
 type UpdateTemplateSyncConfigOutput struct {
 	TemplateSyncConfig *TemplateSyncConfig `json:"templateSyncConfig,omitzero"`
+}
+
+// UpdateUserInput is a structure of the model.
+type UpdateUserInput struct {
+	AccountId       *string  `json:"accountId,omitzero"`
+	ManagedPolicies []string `json:"managedPolicies,omitzero"`
+	Name            *string  `json:"name,omitzero"` // required
+	Policy          *string  `json:"policy,omitzero"`
+}
+
+// UpdateUserOutput is a structure of the model.
+type UpdateUserOutput struct {
+	User *User `json:"user,omitzero"` // required
+}
+
+// User is a structure of the model.
+type User struct {
+	Arn             *string            `json:"arn,omitzero"`       // required
+	CreatedAt       *awsjson.Timestamp `json:"createdAt,omitzero"` // required
+	ManagedPolicies []string           `json:"managedPolicies,omitzero"`
+	Name            *string            `json:"name,omitzero"` // required
+	Policy          *string            `json:"policy,omitzero"`
 }

@@ -452,9 +452,19 @@ func (Unimplemented) UpdateTemplateSyncConfig(context.Context, *UpdateTemplateSy
 	return nil, awsjson.Unimplemented("UpdateTemplateSyncConfig")
 }
 
+// CreateAccessKey refuses.
+func (Unimplemented) CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
+	return nil, awsjson.Unimplemented("CreateAccessKey")
+}
+
 // CreateConnection refuses.
 func (Unimplemented) CreateConnection(context.Context, *CreateConnectionInput) (*CreateConnectionOutput, error) {
 	return nil, awsjson.Unimplemented("CreateConnection")
+}
+
+// CreateRole refuses.
+func (Unimplemented) CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error) {
+	return nil, awsjson.Unimplemented("CreateRole")
 }
 
 // CreateUser refuses.
@@ -462,9 +472,34 @@ func (Unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserO
 	return nil, awsjson.Unimplemented("CreateUser")
 }
 
+// DeleteAccessKey refuses.
+func (Unimplemented) DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
+	return nil, awsjson.Unimplemented("DeleteAccessKey")
+}
+
 // DeleteConnection refuses.
 func (Unimplemented) DeleteConnection(context.Context, *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
 	return nil, awsjson.Unimplemented("DeleteConnection")
+}
+
+// DeleteRole refuses.
+func (Unimplemented) DeleteRole(context.Context, *DeleteRoleInput) (*DeleteRoleOutput, error) {
+	return nil, awsjson.Unimplemented("DeleteRole")
+}
+
+// DeleteUser refuses.
+func (Unimplemented) DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error) {
+	return nil, awsjson.Unimplemented("DeleteUser")
+}
+
+// ExplainAccess refuses.
+func (Unimplemented) ExplainAccess(context.Context, *ExplainAccessInput) (*ExplainAccessOutput, error) {
+	return nil, awsjson.Unimplemented("ExplainAccess")
+}
+
+// ListAccessKeys refuses.
+func (Unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
+	return nil, awsjson.Unimplemented("ListAccessKeys")
 }
 
 // ListConnections refuses.
@@ -477,12 +512,42 @@ func (Unimplemented) ListDeploymentLogEvents(context.Context, *ListDeploymentLog
 	return nil, awsjson.Unimplemented("ListDeploymentLogEvents")
 }
 
+// ListRoles refuses.
+func (Unimplemented) ListRoles(context.Context, *ListRolesInput) (*ListRolesOutput, error) {
+	return nil, awsjson.Unimplemented("ListRoles")
+}
+
 // ListTemplateVersionWarnings refuses.
 func (Unimplemented) ListTemplateVersionWarnings(context.Context, *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return nil, awsjson.Unimplemented("ListTemplateVersionWarnings")
 }
 
+// ListUsers refuses.
+func (Unimplemented) ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error) {
+	return nil, awsjson.Unimplemented("ListUsers")
+}
+
+// RotateAccessKey refuses.
+func (Unimplemented) RotateAccessKey(context.Context, *RotateAccessKeyInput) (*RotateAccessKeyOutput, error) {
+	return nil, awsjson.Unimplemented("RotateAccessKey")
+}
+
+// UpdateAccessKey refuses.
+func (Unimplemented) UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
+	return nil, awsjson.Unimplemented("UpdateAccessKey")
+}
+
 // UpdateConnection refuses.
 func (Unimplemented) UpdateConnection(context.Context, *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
 	return nil, awsjson.Unimplemented("UpdateConnection")
+}
+
+// UpdateRole refuses.
+func (Unimplemented) UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleOutput, error) {
+	return nil, awsjson.Unimplemented("UpdateRole")
+}
+
+// UpdateUser refuses.
+func (Unimplemented) UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error) {
+	return nil, awsjson.Unimplemented("UpdateUser")
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/provision"
 	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/sts"
 	"github.com/hadronhq/hadron/internal/tofustate"
 	"golang.org/x/time/rate"
 )
@@ -48,6 +49,7 @@ type Server struct {
 	keys    *keys
 	states  *tofustate.States
 	work    *provision.Provisioner
+	config  Config
 	worker  *jobs.Worker
 	http    *http.Server
 	log     *slog.Logger
@@ -89,7 +91,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	s := &Server{log: log, served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}}
+	s := &Server{config: c, log: log, served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -213,11 +215,12 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 		Authenticate: authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
 		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
 	})
+	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
 		Handler: &routes{
 			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: m.handler(), console: pages,
-			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, ready: s.store.Ping,
+			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.store.Ping,
 		},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -14,10 +14,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
 
@@ -136,12 +139,14 @@ type keys struct {
 	account string
 	store   *store.Store
 	runs    []byte // derives the secrets of running deployments' keys
+
+	policies policyCache
 }
 
 // Key finds an access key.
 func (k *keys) Key(ctx context.Context, id, token string) (auth.Key, bool, error) {
-	if token != "" {
-		return auth.Key{}, false, nil
+	if strings.HasPrefix(id, auth.SessionKeyPrefix) || token != "" {
+		return k.sessionKey(ctx, id, token)
 	}
 	if id == k.root.id {
 		return auth.Key{Secret: k.root.secret, AccountID: k.account, ARN: "arn:aws:iam::" + k.account + ":root"}, true, nil
@@ -160,21 +165,88 @@ func (k *keys) ours(id string) bool {
 }
 
 func (k *keys) userKey(ctx context.Context, id string) (auth.Key, bool, error) {
-	var user store.AccessKey
+	var key store.AccessKey
+	var user store.User
 	found := false
 	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
-		user, found, err = tx.AccessKey(ctx, id)
+		if key, found, err = tx.AccessKey(ctx, id); err != nil || !found {
+			return err
+		}
+		user, err = tx.User(ctx, key.Account, key.UserName)
 		return err
 	})
-	if err != nil || !found {
+	if err != nil || !found || key.Inactive || !key.ExpiresAt.IsZero() && !time.Now().Before(key.ExpiresAt) {
 		return auth.Key{}, false, err
 	}
-	key := auth.Key{AccountID: user.Account, ARN: "arn:aws:iam::" + user.Account + ":user/" + user.UserName}
-	if key.Secret, err = k.sealer.Open(user.Secret, user.ID); err != nil {
+	secret, err := k.sealer.Open(key.Secret, key.ID)
+	if err != nil {
 		return auth.Key{}, false, err
 	}
-	key.Policy, err = auth.ParsePolicy([]byte(user.Policy))
-	return key, err == nil, err
+	policy, err := k.policies.read(user.Policy, user.Managed)
+	return auth.Key{
+		Secret: secret, AccountID: user.Account, ARN: "arn:aws:iam::" + user.Account + ":user/" + user.Name, Policy: policy,
+	}, err == nil, err
+}
+
+// sessionKey opens a session token. What the session may do is read from its
+// role each time, so that a change of the role holds at once.
+func (k *keys) sessionKey(ctx context.Context, id, token string) (auth.Key, bool, error) {
+	grant, ok := k.sealer.OpenGrant(token, id)
+	if !ok {
+		return auth.Key{}, false, nil
+	}
+	var role store.Role
+	err := k.store.View(ctx, func(tx *store.Tx) (err error) {
+		role, err = tx.Role(ctx, grant.AccountID, grant.RoleName)
+		return err
+	})
+	if proton.IsNotFound(err) || err == nil && role.CreatedAt.After(grant.IssuedAt) {
+		return auth.Key{}, false, nil // another role has the name now, if any has
+	}
+	if err != nil {
+		return auth.Key{}, false, err
+	}
+	key := auth.Key{
+		Secret: auth.Secret(grant.Secret), AccountID: grant.AccountID, ARN: grant.ARN(),
+		Session: &auth.Session{Role: grant.RoleARN(), IssuedAt: grant.IssuedAt, Expires: grant.Expires},
+	}
+	if key.Policy, err = k.policies.read(role.Policy, role.Managed); err != nil {
+		return auth.Key{}, false, err
+	}
+	if grant.Policy != "" || len(grant.Managed) > 0 {
+		if key.Session.Policy, err = k.policies.read(grant.Policy, grant.Managed); err != nil {
+			return auth.Key{}, false, err
+		}
+	}
+	return key, true, nil
+}
+
+// policyCache keeps policies that have been parsed: each call needs its
+// caller's.
+type policyCache struct {
+	mu     sync.Mutex
+	parsed map[string]*auth.Policy
+}
+
+// maxPolicies bounds the cache.
+const maxPolicies = 10000
+
+func (c *policyCache) read(document string, managed []string) (*auth.Policy, error) {
+	key := strings.Join(managed, " ") + "\x00" + document
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.parsed[key]; p != nil {
+		return p, nil
+	}
+	p, err := auth.ReadPolicies(document, managed)
+	if err != nil {
+		return nil, err
+	}
+	if c.parsed == nil || len(c.parsed) >= maxPolicies {
+		c.parsed = map[string]*auth.Policy{}
+	}
+	c.parsed[key] = p
+	return p, nil
 }
 
 // A running deployment has an access key of its own, which may report on its

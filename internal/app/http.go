@@ -12,6 +12,7 @@ import (
 	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/sts"
 	"github.com/hadronhq/hadron/internal/tofustate"
 )
 
@@ -21,13 +22,16 @@ const apiTimeout = 30 * time.Second
 // routes is the one port's map: the API, the console, health and metrics, what
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
-	api, buckets, states, metrics, console, webhooks http.Handler
-	ready                                            func(context.Context) error
+	api, buckets, states, metrics, console, webhooks, sts http.Handler
+	ready                                                 func(context.Context) error
 }
 
 func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
+	case path == "/" && sts.Wants(r):
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
+		h.sts.ServeHTTP(w, r)
 	case path == "/" && (r.Method == http.MethodPost || r.Header.Get("X-Amz-Target") != ""):
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
 		h.api.ServeHTTP(w, r)

@@ -43,6 +43,7 @@ var mayImport = map[string]string{
 	"internal/engine/opentofu":       "engine",
 	"internal/identity":              "engine",
 	"internal/tofustate":             "auth store",
+	"internal/sts":                   "auth proton store",
 
 	"internal/app": "*",
 	"cmd/hadron":   "app cli engine/command engine/opentofu",

@@ -32,6 +32,11 @@ func (p *Plane) Around(ctx context.Context, op *awsjson.Operation, in any, next 
 // authorize refuses a caller who may not carry out an operation on a resource,
 // or who calls too fast. Denied or Throttled.
 func (p *Plane) authorize(ctx context.Context, operation string, resource proton.ARN) error {
+	return p.permit(ctx, "proton:"+operation, resource)
+}
+
+// permit is authorize for operations with the action of another service.
+func (p *Plane) permit(ctx context.Context, action string, resource proton.ARN) error {
 	caller, ok := auth.PrincipalFrom(ctx)
 	if !ok {
 		return proton.Errorf(proton.Denied, "The request has no principal.")
@@ -39,7 +44,7 @@ func (p *Plane) authorize(ctx context.Context, operation string, resource proton
 	if p.Throttled != nil && p.Throttled(caller.AccountID) {
 		return proton.Errorf(proton.Throttled, "Rate exceeded")
 	}
-	return p.allow(ctx, nil, "proton:"+operation, resource)
+	return p.allow(ctx, nil, action, resource)
 }
 
 // allow refuses a caller who may not do what an operation needs besides its

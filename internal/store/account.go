@@ -139,32 +139,3 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	}
 	return hex.DecodeString(value)
 }
-
-// AccessKey is a user's access key. Secret is sealed: the database alone does
-// not tell it.
-type AccessKey struct {
-	ID        string
-	Account   string
-	UserName  string
-	Secret    string
-	Policy    string
-	CreatedAt time.Time
-}
-
-var accessKeys = newTable("access_keys", 1, func(k *AccessKey) []column {
-	return []column{
-		{"id", &k.ID}, {"account", &k.Account}, {"user_name", &k.UserName},
-		{"secret", &k.Secret}, {"policy_json", &k.Policy}, {"created_at", (*instant)(&k.CreatedAt)},
-	}
-}, nil)
-
-// AccessKey reads an access key; ok is false without it.
-func (tx *Tx) AccessKey(ctx context.Context, id string) (AccessKey, bool, error) {
-	return accessKeys.get(ctx, tx, id)
-}
-
-// InsertAccessKey adds a user's access key. Conflict if the account has a user
-// of that name.
-func (tx *Tx) InsertAccessKey(ctx context.Context, k AccessKey) error {
-	return accessKeys.add(ctx, tx, k)
-}

@@ -149,7 +149,7 @@ func serve(t *testing.T, bin string, settings ...string) []string {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return []string{
-		"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
+		"HADRON=" + binary, "AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1",
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "LANG=C.UTF-8", "TMPDIR=" + dir,
 	}
 }
