@@ -136,7 +136,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets},
-		Owner: uuid.NewString(), Logger: s.log,
+		Owner: uuid.NewString(), Logger: s.log, RedeployInstances: c.RedeployInstances == "components",
 	})
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {

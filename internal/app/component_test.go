@@ -421,3 +421,48 @@ func TestComponentOutputsCanBeNotified(t *testing.T) {
 		t.Errorf("counts: %+v", counts)
 	}
 }
+
+// With the option an instance follows its component without being asked to.
+func TestInstancesAreRedeployedAfterTheirComponents(t *testing.T) {
+	t.Parallel()
+	f := withComponents(t, func(c *Config) { c.RedeployInstances = "components" })
+	url := func(value string) enginetest.Script {
+		return enginetest.Script{Outputs: []engine.Output{{Key: "QueueURL", Value: value}}}
+	}
+	f.engine.On(f.arn("component/queue"), url("first"), url("first"), url("second"), url("second"))
+	deployments := func() int {
+		return len(must(f.ListDeployments(t.Context(), &api.ListDeploymentsInput{ServiceName: p("shop"), ServiceInstanceName: p("prod")}))(t).Deployments)
+	}
+	want := 1
+	follows := func(when string, redeployed bool, sees string) {
+		t.Helper()
+		f.waitComponent(t, api.DeploymentStatusSucceeded)
+		f.waitInstance(t, "prod")
+		if redeployed {
+			want++
+		}
+		if got := deployments(); got != want {
+			t.Fatalf("%s: %d deployments of the instance, want %d", when, got, want)
+		}
+		if inputs := f.inputsFile(t, "service/shop/service-instance/prod"); !strings.Contains(inputs, sees) {
+			t.Errorf("%s: the instance does not see %q:\n%s", when, sees, inputs)
+		}
+	}
+	must(f.CreateComponent(t.Context(), queueAtProd()))(t)
+	follows("attached", true, `"QueueURL": "first"`)
+	update := func(change func(*api.UpdateComponentInput)) {
+		t.Helper()
+		if err := f.updateComponent(t, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(*api.UpdateComponentInput) {})
+	follows("same outputs", false, `"QueueURL": "first"`)
+	update(func(*api.UpdateComponentInput) {})
+	follows("other outputs", true, `"QueueURL": "second"`)
+	update(func(in *api.UpdateComponentInput) { attach("", "")(in); in.TemplateFile = p(loneTemplate) })
+	follows("detached", true, `"inputs"`)
+	if inputs := f.inputsFile(t, "service/shop/service-instance/prod"); strings.Contains(inputs, "QueueURL") {
+		t.Error("the instance still sees the component")
+	}
+}

@@ -45,6 +45,10 @@ type Config struct {
 	LogFormat string `setting:"log-format" default:"text"`
 	// Concurrency is how many deployments this process works on at once.
 	Concurrency int `setting:"concurrency" default:"100"`
+	// RedeployInstances says when a service instance is deployed anew without a
+	// call that asks for it: never, as on Proton, or components: when a component
+	// is attached to it or detached, or its outputs change.
+	RedeployInstances string `setting:"redeploy-instances" default:"never"`
 	// ThrottleRate is how many calls a second each account may make, with a
 	// burst of twice as many; 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
@@ -135,6 +139,9 @@ func (c Config) Check() error {
 	}
 	if c.GitRepositoryLimit < 1 {
 		fail("git-repository-limit", "%d is not a positive number of bytes", c.GitRepositoryLimit)
+	}
+	if c.RedeployInstances != "never" && c.RedeployInstances != "components" {
+		fail("redeploy-instances", "%q is not never or components", c.RedeployInstances)
 	}
 	if c.ThrottleRate < 0 {
 		fail("throttle-rate", "%d is negative", c.ThrottleRate)

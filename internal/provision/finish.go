@@ -71,14 +71,7 @@ func (p *Provisioner) settleTarget(ctx context.Context, tx *store.Tx, d proton.D
 		return p.settleService(ctx, tx, d)
 
 	case proton.TargetComponent:
-		c, err := tx.Component(ctx, d.Scope, d.ComponentName)
-		if err != nil {
-			return err
-		}
-		if removed {
-			return tx.DeleteComponent(ctx, c)
-		}
-		return tx.SaveComponent(ctx, c.Finish(d, p.now()))
+		return p.settleComponent(ctx, tx, d)
 
 	case proton.TargetPipeline:
 		pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)

@@ -41,6 +41,10 @@ type Config struct {
 	Owner   string // names this process in leases
 	Logger  *slog.Logger
 
+	// RedeployInstances: a component's deployment that changes what an instance
+	// sees of it is followed by one of the instance.
+	RedeployInstances bool
+
 	// Lease is how long a claimed deployment is held without a heartbeat, 10 s;
 	// Heartbeat how often the lease is prolonged, 3 s. Zero: the defaults.
 	Lease     time.Duration
