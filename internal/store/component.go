@@ -16,7 +16,7 @@ var components = newTable("components", 3, func(c *proton.Component) []column {
 		{"last_client_token", &c.LastClientToken}, {"last_modified_at", (*instant)(&c.LastModifiedAt)},
 		{"revision", &c.Revision},
 	}, deployableColumns(&c.Deployable)...)
-}, func(c *proton.Component) *int64 { return &c.Revision })
+}, func(c *proton.Component) *int64 { return &c.Revision }).counted("'', 0, 0, status").long("service_spec", "template_file", "manifest", "spec")
 
 // Component reads a component. NotFound without it.
 func (tx *Tx) Component(ctx context.Context, s proton.Scope, name string) (proton.Component, error) {
@@ -34,7 +34,8 @@ type ComponentFilter struct {
 	Instance    string // of Service
 }
 
-// Components lists components by name, from the one behind after.
+// Components lists components by name, from the one behind after, without
+// their texts.
 func (tx *Tx) Components(ctx context.Context, s proton.Scope, f ComponentFilter, after string, limit int) ([]proton.Component, error) {
 	w := &where{}
 	w.and("account = ?", s.Account)
@@ -47,7 +48,7 @@ func (tx *Tx) Components(ctx context.Context, s proton.Scope, f ComponentFilter,
 		}
 	}
 	w.and("name > ?", after)
-	return components.list(ctx, tx, w.clause()+" ORDER BY name LIMIT ?", append(w.args, limit)...)
+	return components.listBriefly(ctx, tx, w.clause()+" ORDER BY name LIMIT ?", append(w.args, limit)...)
 }
 
 // AttachedComponents reads the components that are attached to instances of a
@@ -85,7 +86,7 @@ func (tx *Tx) AttachedComponent(ctx context.Context, s proton.Scope, service, in
 
 // CountComponents counts components in any state.
 func (tx *Tx) CountComponents(ctx context.Context, s proton.Scope) (int, error) {
-	return tx.count(ctx, "components WHERE account = ? AND region = ?", s.Account, s.Region)
+	return tx.total(ctx, s, components.name)
 }
 
 // InsertComponent adds a component. Conflict if the name is taken.

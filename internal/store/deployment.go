@@ -24,7 +24,7 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"attempt", &d.Attempt}, {"lease_owner", &d.LeaseOwner}, {"lease_until", (*instant)(&d.LeaseUntil)},
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
 	}
-}, nil)
+}, nil).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
 func work(d proton.Deployment) jobs.Job {
 	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt}
@@ -100,7 +100,8 @@ type DeploymentPosition struct {
 	ID        string
 }
 
-// Deployments lists deployments, newest first, from behind a position.
+// Deployments lists deployments, newest first, from behind a position, without
+// their states, inputs and results.
 func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilter, after *DeploymentPosition, limit int) ([]proton.Deployment, error) {
 	w := &where{}
 	w.and("account = ?", s.Account)
@@ -119,7 +120,7 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 	if after != nil {
 		w.and("(created_at, id) < (?, ?)", micros(after.CreatedAt), after.ID)
 	}
-	return deployments.list(ctx, tx, w.clause()+" ORDER BY created_at DESC, id DESC LIMIT ?", append(w.args, limit)...)
+	return deployments.listBriefly(ctx, tx, w.clause()+" ORDER BY created_at DESC, id DESC LIMIT ?", append(w.args, limit)...)
 }
 
 // ClaimDeployment takes a queued deployment for owner until an instant, and

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/hadronhq/hadron/internal/proton"
 )
@@ -30,7 +32,7 @@ var environments = newTable("environments", 3, func(e *proton.Environment) []col
 		{"request_hash", &e.Creation.RequestHash}, {"modified", (*flag)(&e.Creation.Modified)},
 		{"revision", &e.Revision},
 	}, deployableColumns(&e.Deployable)...)
-}, func(e *proton.Environment) *int64 { return &e.Revision })
+}, func(e *proton.Environment) *int64 { return &e.Revision }).counted("template_name, major, minor, status").long("spec")
 
 // Environment reads an environment. NotFound without it.
 func (tx *Tx) Environment(ctx context.Context, s proton.Scope, name string) (proton.Environment, error) {
@@ -47,28 +49,46 @@ type TemplateMajor struct {
 	Major int64
 }
 
-// shownMajor is proton's CurrentVersionShown; 0 for none, and no filter may ask
-// for that.
-const shownMajor = `(CASE WHEN major = 0 AND status NOT IN ('IN_PROGRESS', 'CANCELLING') THEN attempted_major ELSE major END)`
+// neverDeployed selects what shows the version that was tried: see proton's
+// CurrentVersionShown. No filter may ask for major version 0.
+const neverDeployed = "major = 0 AND status NOT IN ('IN_PROGRESS', 'CANCELLING') AND attempted_major = ?"
 
 // Environments lists environments by name, from the one behind after. With a
-// filter, only those deployed from one of its template majors.
+// filter, only those deployed from one of its template majors. They come
+// without spec.
 func (tx *Tx) Environments(ctx context.Context, s proton.Scope, filter []TemplateMajor, after string, limit int) ([]proton.Environment, error) {
-	clause := "WHERE account = ? AND region = ? AND name > ?"
-	args := []any{s.Account, s.Region, after}
-	for n, f := range filter {
-		clause += map[bool]string{true: " AND (", false: " OR "}[n == 0] + "(template_name = ? AND " + shownMajor + " = ?)"
-		args = append(args, f.Name, f.Major)
+	if len(filter) == 0 {
+		return environments.listBriefly(ctx, tx, "WHERE account = ? AND region = ? AND name > ? ORDER BY name LIMIT ?", s.Account, s.Region, after, limit)
 	}
-	if len(filter) > 0 {
-		clause += ")"
+	filter = slices.Clone(filter)
+	slices.SortFunc(filter, func(a, b TemplateMajor) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Major, b.Major))
+	})
+	var lists [][]proton.Environment
+	for _, f := range slices.Compact(filter) {
+		for _, shown := range []string{"major = ?", neverDeployed} {
+			list, err := environments.listBriefly(ctx, tx, "WHERE account = ? AND region = ? AND template_name = ? AND "+shown+" AND name > ? ORDER BY name LIMIT ?",
+				s.Account, s.Region, f.Name, f.Major, after, limit)
+			if err != nil {
+				return nil, err
+			}
+			lists = append(lists, list)
+		}
 	}
-	return environments.list(ctx, tx, clause+" ORDER BY name LIMIT ?", append(args, limit)...)
+	return merge(lists, limit, func(a, b proton.Environment) int { return cmp.Compare(a.Name, b.Name) }), nil
+}
+
+// merge makes one list of limit rows of several that are ordered. Each was read
+// from an index, so that a page costs the same whatever the filter leaves out.
+func merge[T any](lists [][]T, limit int, compare func(a, b T) int) []T {
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, compare)
+	return append([]T{}, all[:min(limit, len(all))]...)
 }
 
 // CountEnvironments counts environments in any state.
 func (tx *Tx) CountEnvironments(ctx context.Context, s proton.Scope) (int, error) {
-	return tx.count(ctx, "environments WHERE account = ? AND region = ?", s.Account, s.Region)
+	return tx.total(ctx, s, environments.name)
 }
 
 // InsertEnvironment adds an environment. Conflict if the name is taken.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -100,12 +102,102 @@ func TestMigrationsRunOnceAndNewerSchemasAreRefused(t *testing.T) {
 	}
 }
 
+// A database that was written before resources were counted is counted when
+// it is opened.
+func TestOldDatabasesAreCounted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hadron.db")
+	s := openAt(t, path)
+	scope := proton.Scope{Account: "1", Region: "r"}
+	at := func(major, minor int64, status proton.DeploymentStatus) proton.Deployable {
+		return proton.Deployable{Version: proton.Version{Major: major, Minor: minor}, Status: status}
+	}
+	if err := s.Update(t.Context(), func(tx *Tx) error {
+		return errors.Join(
+			tx.InsertTemplate(t.Context(), proton.Template{Scope: scope, Kind: proton.ServiceTemplate, Name: "t", Recommended: proton.Version{Major: 2, Minor: 1}}),
+			tx.InsertEnvironment(t.Context(), proton.Environment{Scope: scope, Name: "e", Deployable: at(1, 0, proton.Failed)}),
+			tx.InsertComponent(t.Context(), proton.Component{Scope: scope, Name: "c", Deployable: at(0, 0, proton.DeleteFailed)}),
+			tx.InsertService(t.Context(), proton.ServicePlan{
+				Service: proton.Service{Scope: scope, Name: "s", TemplateName: "t", Status: proton.ServiceUpdateFailed},
+				Instances: []proton.ServiceInstance{
+					{Scope: scope, ServiceName: "s", Name: "a", TemplateName: "t", Deployable: at(2, 1, proton.Succeeded)},
+					{Scope: scope, ServiceName: "s", Name: "b", TemplateName: "t", Deployable: at(2, 0, proton.Failed)},
+					{Scope: scope, ServiceName: "s", Name: "c", TemplateName: "t", Deployable: at(0, 0, proton.Failed)},
+				},
+				Pipeline: &proton.Pipeline{Scope: scope, ServiceName: "s", TemplateName: "t", Deployable: at(3, 0, proton.Succeeded)},
+			}),
+			tx.InsertService(t.Context(), proton.ServicePlan{Service: proton.Service{Scope: scope, Name: "none", TemplateName: "t", Status: proton.ServiceUpdateFailedCleanupInProgress}}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	counts := func(s *Store) (list []Counts) {
+		if err := s.View(t.Context(), func(tx *Tx) error {
+			for _, count := range []func(context.Context, proton.Scope) (Counts, error){
+				tx.EnvironmentCounts, tx.ServiceCounts, tx.InstanceCounts, tx.PipelineCounts, tx.ComponentCounts,
+				func(c context.Context, s proton.Scope) (Counts, error) {
+					return tx.CountTemplatesOf(c, s, proton.ServiceTemplate)
+				},
+			} {
+				c, err := count(t.Context(), scope)
+				if err != nil {
+					return err
+				}
+				list = append(list, c)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	want := counts(s)
+	for _, statement := range []string{
+		"DROP TABLE tallies", "ALTER TABLE services DROP COLUMN lowest_major", "ALTER TABLE services DROP COLUMN lowest_minor",
+		"DROP INDEX service_instances_version", "DROP INDEX deployments_instance",
+	} {
+		if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	text, err := migrations.ReadFile(tallyMigration(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.writer.ExecContext(t.Context(), string(text)); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(s); !slices.Equal(got, want) {
+		t.Errorf("counted anew:\n got %+v\nwant %+v", got, want)
+	}
+	if want[1] != (Counts{Total: 2, Failed: 1, BehindMinor: 1}) {
+		t.Errorf("services: %+v", want[1])
+	}
+}
+
+func tallyMigration(t *testing.T) string {
+	t.Helper()
+	files, err := fs.Glob(migrations, "migrations/*_tallies.sql")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	return files[0]
+}
+
 // TestListsAreReadFromIndexes asks SQLite how it would run the statements that
 // must stay fast however much there is.
 func TestListsAreReadFromIndexes(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, filepath.Join(t.TempDir(), "hadron.db"))
 	scope, position := proton.Scope{Account: "1", Region: "r"}, &InstancePosition{Text: "a", Service: "b", Name: "c"}
+	deployed := proton.Deployable{Version: proton.Version{Major: 1}}
+	if err := s.Update(t.Context(), func(tx *Tx) error { // so that something is behind
+		return errors.Join(
+			tx.InsertTemplate(t.Context(), proton.Template{Scope: scope, Kind: proton.ServiceTemplate, Name: "t", Recommended: proton.Version{Major: 2}}),
+			tx.InsertService(t.Context(), proton.ServicePlan{Service: proton.Service{Scope: scope, Name: "s", TemplateName: "t"},
+				Instances: []proton.ServiceInstance{{Scope: scope, ServiceName: "s", TemplateName: "t", Deployable: deployed}}}))
+	}); err != nil {
+		t.Fatal(err)
+	}
 	calls := map[string]func(context.Context, *Tx) error{
 		"templates": func(c context.Context, x *Tx) error {
 			return second(x.Templates(c, scope, proton.ServiceTemplate, "a", 10))
@@ -120,6 +212,17 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 		"environments of template": func(c context.Context, x *Tx) error {
 			return second(x.Environments(c, scope, []TemplateMajor{{"a", 1}}, "a", 10))
 		},
+		"environments of two": func(c context.Context, x *Tx) error {
+			return second(x.Environments(c, scope, []TemplateMajor{{"a", 1}, {"b", 1}}, "a", 10))
+		},
+		"attached to a service":      func(c context.Context, x *Tx) error { return second(x.AttachedComponents(c, scope, "a")) },
+		"environments for the quota": func(c context.Context, x *Tx) error { return second(x.CountEnvironments(c, scope)) },
+		"services for the quota":     func(c context.Context, x *Tx) error { return second(x.CountServices(c, scope)) },
+		"templates of a kind": func(c context.Context, x *Tx) error {
+			return second(x.CountTemplatesOf(c, scope, proton.ServiceTemplate))
+		},
+		"summary of environments":  func(c context.Context, x *Tx) error { return second(x.EnvironmentCounts(c, scope)) },
+		"summary of services":      func(c context.Context, x *Tx) error { return second(x.ServiceCounts(c, scope)) },
 		"services":                 func(c context.Context, x *Tx) error { return second(x.Services(c, scope, "a", 10)) },
 		"instances in environment": func(c context.Context, x *Tx) error { return second(x.InstancesInEnvironment(c, scope, "a", 10)) },
 		"version in use": func(c context.Context, x *Tx) error {
@@ -135,6 +238,9 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 			}
 		}
 	}
+	for _, f := range []ComponentFilter{{}, {Environment: "e"}, {Service: "s"}, {Service: "s", Instance: "i"}} {
+		calls[fmt.Sprintf("components %+v", f)] = func(c context.Context, x *Tx) error { return second(x.Components(c, scope, f, "a", 10)) }
+	}
 	for _, by := range []InstanceOrder{ByServiceName, ByName, ByStatus, ByTemplateName, ByEnvironmentName, ByLastAttempted, ByCreated} {
 		for _, descending := range []bool{false, true} {
 			for _, after := range []*InstancePosition{nil, position} {
@@ -147,6 +253,8 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 	for name, f := range map[string]InstanceFilter{
 		"service": {Services: []string{"s"}}, "environment": {Environments: []string{"e"}}, "template": {Templates: []string{"t"}},
 		"status": {Statuses: []proton.DeploymentStatus{proton.Failed}}, "staleness": {Staleness: []Staleness{BehindMajor}},
+		"of two services": {Services: []string{"s", "r"}}, "of two environments": {Environments: []string{"e", "f"}},
+		"of two statuses": {Statuses: []proton.DeploymentStatus{proton.Failed, proton.Cancelled}},
 	} {
 		calls["instances of one "+name] = func(c context.Context, x *Tx) error {
 			return second(x.ServiceInstances(c, scope, f, ByServiceName, false, position, 10))

@@ -133,6 +133,7 @@ type Tx struct {
 	sql      *sql.Tx
 	enqueued bool
 	after    []func()
+	tallies  map[group]int64 // what this transaction changes of how many there are
 }
 
 // View runs f with a consistent, read-only view.
@@ -154,6 +155,9 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	tx := &Tx{store: s, sql: sqlTx}
 	defer sqlTx.Rollback() // also when f panics
 	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.writeTallies(ctx); err != nil {
 		return err
 	}
 	if err := sqlTx.Commit(); err != nil {
@@ -205,10 +209,12 @@ func (tx *Tx) execCount(ctx context.Context, query string, args ...any) (int64, 
 
 // dialect is where the engines differ.
 type dialect struct {
-	isUnique func(error) bool // a unique key is taken
+	isUnique   func(error) bool // a unique key is taken
+	tallySlots int64            // over how many rows a count is spread
 }
 
 var sqliteDialect = dialect{
+	tallySlots: 1, // there is one writer
 	isUnique: func(err error) bool {
 		const constraintUnique, constraintPrimaryKey = 2067, 1555
 		e, ok := errors.AsType[*sqlite.Error](err)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,12 @@ type table[T any] struct {
 	keys     int // the first columns are the key
 	columns  func(*T) []column
 	revision func(*T) *int64 // nil: rows are not versioned
+	tally    string          // the columns that say which group a row counts in; empty: not counted
+	part     bool            // rows are parts of a service, whose name is third in the key
 
 	names                           []string
 	selects, insert, update, remove string
+	brief                           string // selects without the long columns
 }
 
 type column struct {
@@ -41,6 +45,7 @@ func newTable[T any](name string, keys int, columns func(*T) []column, revision 
 	list := strings.Join(t.names, ", ")
 	where := strings.Join(t.names[:keys], " = ? AND ") + " = ?"
 	t.selects = "SELECT " + list + " FROM " + name
+	t.brief = t.selects
 	t.insert = "INSERT INTO " + name + " (" + list + ") VALUES (?" + strings.Repeat(", ?", len(t.names)-1) + ")"
 	t.update = "UPDATE " + name + " SET " + strings.Join(t.names[keys:], " = ?, ") + " = ? WHERE " + where
 	t.remove = "DELETE FROM " + name + " WHERE " + where
@@ -48,6 +53,57 @@ func newTable[T any](name string, keys int, columns func(*T) []column, revision 
 		t.update += " AND revision = ?"
 	}
 	return t
+}
+
+// counted makes a table's rows count in table tallies, by four columns:
+// template, major, minor, status.
+func (t *table[T]) counted(tally string) *table[T] {
+	t.tally = tally
+	return t
+}
+
+// ofServices makes versions of the table's rows count for their service.
+func (t *table[T]) ofServices() *table[T] {
+	t.part = true
+	return t
+}
+
+// tallyOf reads the group of the row with a key. sql.ErrNoRows without it.
+func (t *table[T]) tallyOf(ctx context.Context, tx *Tx, key []any, g *tallied) error {
+	return tx.queryRow(ctx, "SELECT "+t.tally+" FROM "+t.name+" WHERE "+strings.Join(t.names[:t.keys], " = ? AND ")+" = ?", key, g.dest())
+}
+
+// write runs a statement that changes the row with a key, and counts the row
+// from the group it was in to the one it is in. False if there was no such row.
+func (t *table[T]) write(ctx context.Context, tx *Tx, statement string, args, key []any, was, is int64) (bool, error) {
+	if t.tally == "" {
+		n, err := tx.execCount(ctx, statement, args...)
+		return n > 0, err
+	}
+	var before, after tallied
+	if was > 0 && is > 0 {
+		if err := t.tallyOf(ctx, tx, key, &before); err != nil {
+			return false, ignoreNoRows(err)
+		}
+	}
+	if err := tx.queryRow(ctx, statement+" RETURNING "+t.tally, args, after.dest()); err != nil {
+		return false, ignoreNoRows(err)
+	}
+	if was > 0 && is > 0 {
+		tx.tally(t.name, key, before, -1)
+	}
+	tx.tally(t.name, key, after, map[bool]int64{true: 1, false: -1}[is > 0])
+	if t.part && (before.major != after.major || before.minor != after.minor) {
+		return true, tx.lowerService(ctx, key)
+	}
+	return true, nil
+}
+
+func ignoreNoRows(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 func (t *table[T]) values(record *T) []any {
@@ -77,9 +133,33 @@ func (t *table[T]) one(ctx context.Context, tx *Tx, clause string, args ...any) 
 	return record, true, nil
 }
 
+// long names columns that brief reads leave out: texts that no list shows.
+func (t *table[T]) long(names ...string) *table[T] {
+	columns := slices.Clone(t.names)
+	for n, name := range columns {
+		switch {
+		case slices.Contains(names, name):
+			columns[n] = "'' AS " + name
+		case name == "revision":
+			columns[n] = "-1 AS revision" // what was read in part is never saved
+		}
+	}
+	t.brief = "SELECT " + strings.Join(columns, ", ") + " FROM " + t.name
+	return t
+}
+
 // list reads the rows that a clause selects; never nil.
 func (t *table[T]) list(ctx context.Context, tx *Tx, clause string, args ...any) ([]T, error) {
-	rows, err := tx.query(ctx, t.selects+" "+clause, args...)
+	return t.rows(ctx, tx, t.selects+" "+clause, args)
+}
+
+// listBriefly reads rows without their long columns. Saving one is Conflict.
+func (t *table[T]) listBriefly(ctx context.Context, tx *Tx, clause string, args ...any) ([]T, error) {
+	return t.rows(ctx, tx, t.brief+" "+clause, args)
+}
+
+func (t *table[T]) rows(ctx context.Context, tx *Tx, query string, args []any) ([]T, error) {
+	rows, err := tx.query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
 	}
@@ -97,7 +177,8 @@ func (t *table[T]) list(ctx context.Context, tx *Tx, clause string, args ...any)
 
 // add inserts a row. A taken key is Conflict.
 func (t *table[T]) add(ctx context.Context, tx *Tx, record T) error {
-	if _, err := tx.exec(ctx, t.insert, t.values(&record)...); err != nil {
+	values := t.values(&record)
+	if _, err := t.write(ctx, tx, t.insert, values, values[:t.keys], 0, 1); err != nil {
 		if tx.store.dialect.isUnique(err) {
 			return &proton.Error{Kind: proton.Conflict, Message: "The resource already exists.", Err: err}
 		}
@@ -116,11 +197,11 @@ func (t *table[T]) save(ctx context.Context, tx *Tx, record T) error {
 	}
 	values := t.values(&record)
 	args = append(append(append([]any{}, values[t.keys:]...), values[:t.keys]...), args...)
-	n, err := tx.execCount(ctx, t.update, args...)
+	ok, err := t.write(ctx, tx, t.update, args, values[:t.keys], 1, 1)
 	if err != nil {
 		return fmt.Errorf("save in %s: %w", t.name, err)
 	}
-	if n == 0 {
+	if !ok {
 		return proton.Errorf(proton.Conflict, "The resource was changed by another request. Try again.")
 	}
 	return nil
@@ -128,7 +209,7 @@ func (t *table[T]) save(ctx context.Context, tx *Tx, record T) error {
 
 // delete removes the row with a key, if it is there.
 func (t *table[T]) delete(ctx context.Context, tx *Tx, key ...any) error {
-	if _, err := tx.exec(ctx, t.remove, key...); err != nil {
+	if _, err := t.write(ctx, tx, t.remove, key, key, 1, 0); err != nil {
 		return fmt.Errorf("delete from %s: %w", t.name, err)
 	}
 	return nil

@@ -20,7 +20,7 @@ var templates = newTable("templates", 4, func(t *proton.Template) []column {
 		{"request_hash", &t.Creation.RequestHash}, {"modified", (*flag)(&t.Creation.Modified)},
 		{"revision", &t.Revision},
 	}
-}, func(t *proton.Template) *int64 { return &t.Revision })
+}, func(t *proton.Template) *int64 { return &t.Revision }).counted("kind, 0, 0, ''")
 
 var templateVersions = newTable("template_versions", 6, func(v *proton.TemplateVersion) []column {
 	return []column{
@@ -34,7 +34,7 @@ var templateVersions = newTable("template_versions", 6, func(v *proton.TemplateV
 		{"created_at", (*instant)(&v.CreatedAt)}, {"last_modified_at", (*instant)(&v.LastModifiedAt)},
 		{"revision", &v.Revision},
 	}
-}, func(v *proton.TemplateVersion) *int64 { return &v.Revision })
+}, func(v *proton.TemplateVersion) *int64 { return &v.Revision }).long("schema_text", "warnings_json")
 
 // Template reads a template. NotFound without it.
 func (tx *Tx) Template(ctx context.Context, s proton.Scope, kind proton.TemplateKind, name string) (proton.Template, error) {
@@ -53,7 +53,7 @@ func (tx *Tx) Templates(ctx context.Context, s proton.Scope, kind proton.Templat
 
 // CountTemplates counts environment and service templates together.
 func (tx *Tx) CountTemplates(ctx context.Context, s proton.Scope) (int, error) {
-	return tx.count(ctx, "templates WHERE account = ? AND region = ?", s.Account, s.Region)
+	return tx.total(ctx, s, templates.name)
 }
 
 // InsertTemplate adds a template. Conflict if the name is taken.
@@ -127,14 +127,14 @@ func (tx *Tx) TemplateVersionByID(ctx context.Context, id string) (proton.Templa
 }
 
 // TemplateVersions lists the versions of a template, oldest number first: of
-// one major, or of all if major is zero.
+// one major, or of all if major is zero. They come without schema and warnings.
 func (tx *Tx) TemplateVersions(ctx context.Context, s proton.Scope, kind proton.TemplateKind, name string, major int64) ([]proton.TemplateVersion, error) {
 	clause := "WHERE account = ? AND region = ? AND kind = ? AND template_name = ?"
 	args := []any{s.Account, s.Region, kind, name}
 	if major != 0 {
 		clause, args = clause+" AND major = ?", append(args, major)
 	}
-	return templateVersions.list(ctx, tx, clause+" ORDER BY major, minor", args...)
+	return templateVersions.listBriefly(ctx, tx, clause+" ORDER BY major, minor", args...)
 }
 
 // SaveTemplateVersion writes a version back. Conflict if it changed meanwhile.

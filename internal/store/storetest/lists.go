@@ -134,7 +134,10 @@ func instancesInEveryOrder(t *testing.T, d db) {
 				instance.Version = proton.Version{Major: int64(r.IntN(4)), Minor: int64(r.IntN(3))}
 				plan.Instances = append(plan.Instances, instance)
 			}
-			all = append(all, plan.Instances...)
+			for _, i := range plan.Instances {
+				i.Revision = -1 // lists don't read what could be saved
+				all = append(all, i)
+			}
 			err = errors.Join(err, x.InsertService(c, plan))
 		}
 		return errors.Join(err, x.InsertService(c, proton.ServicePlan{Service: proton.Service{Scope: other, Name: "s0"},
@@ -156,8 +159,15 @@ func instancesInEveryOrder(t *testing.T, d db) {
 		filter store.InstanceFilter
 		match  func(proton.ServiceInstance) bool
 	}{
-		"all":         {store.InstanceFilter{}, func(proton.ServiceInstance) bool { return true }},
-		"service":     {store.InstanceFilter{Services: []string{"s3"}}, func(i proton.ServiceInstance) bool { return i.ServiceName == "s3" }},
+		"all":          {store.InstanceFilter{}, func(proton.ServiceInstance) bool { return true }},
+		"service":      {store.InstanceFilter{Services: []string{"s3"}}, func(i proton.ServiceInstance) bool { return i.ServiceName == "s3" }},
+		"two services": {store.InstanceFilter{Services: []string{"s3", "s1", "s3"}}, func(i proton.ServiceInstance) bool { return i.ServiceName == "s3" || i.ServiceName == "s1" }},
+		"two statuses and environments": {store.InstanceFilter{Statuses: []proton.DeploymentStatus{proton.Failed, proton.InProgress}, Environments: []string{"prod", "dev"}},
+			func(i proton.ServiceInstance) bool { return i.Status == proton.Failed || i.Status == proton.InProgress }},
+		"two statuses": {store.InstanceFilter{Statuses: []proton.DeploymentStatus{proton.Failed, proton.InProgress}},
+			func(i proton.ServiceInstance) bool { return i.Status == proton.Failed || i.Status == proton.InProgress }},
+		"behind, of a template": {store.InstanceFilter{Staleness: []store.Staleness{store.BehindMajor, store.UpToDate}, Templates: []string{"job"}},
+			func(i proton.ServiceInstance) bool { return i.TemplateName == "job" && staleness(i) == store.UpToDate }},
 		"two names":   {store.InstanceFilter{Names: []string{"i1", "i5", "none"}}, func(i proton.ServiceInstance) bool { return i.Name == "i1" || i.Name == "i5" }},
 		"environment": {store.InstanceFilter{Environments: []string{"prod"}}, func(i proton.ServiceInstance) bool { return i.EnvironmentName == "prod" }},
 		"template and status": {store.InstanceFilter{Templates: []string{"web"}, Statuses: []proton.DeploymentStatus{proton.Failed}},

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"environments by template":           environmentsByTemplate,
 		"instances in every order":           instancesInEveryOrder,
 		"components by where they are":       componentsByWhereTheyAre,
+		"the summary follows every write":    summaryFollowsEveryWrite,
 		"deployments page, newest first":     deploymentsPage,
 		"deployments by what they belong to": deploymentsByFilter,
 		"claims fence":                       claimsFence,

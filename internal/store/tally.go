@@ -1,0 +1,137 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hadronhq/hadron/internal/proton"
+)
+
+// Resources are counted where they are written: table tallies has how many
+// there are of each group that the resources summary tells apart. What a
+// transaction changes is gathered and written once, before it commits.
+
+// tallied is the group of a row, as the columns of its table say it.
+type tallied struct {
+	template     string
+	major, minor int64
+	status       string
+}
+
+// failed reports whether the status is that of something that went wrong and
+// is over. A service's cleanup that still runs is not.
+func (g tallied) failed() bool {
+	return strings.Contains(g.status, "FAILED") && !strings.HasSuffix(g.status, "IN_PROGRESS")
+}
+
+func (g *tallied) dest() []any { return []any{&g.template, &g.major, &g.minor, &g.status} }
+
+// group is a row of table tallies without its count.
+type group struct {
+	account, region, kind, template string
+	major, minor                    int64
+	failed                          bool
+	slot                            int64
+}
+
+func (g group) compare(h group) int {
+	order := cmp.Or(cmp.Compare(g.account, h.account), cmp.Compare(g.region, h.region), cmp.Compare(g.kind, h.kind),
+		cmp.Compare(g.template, h.template), cmp.Compare(g.major, h.major), cmp.Compare(g.minor, h.minor), cmp.Compare(g.slot, h.slot))
+	if order == 0 && g.failed != h.failed {
+		order = map[bool]int{true: 1, false: -1}[g.failed]
+	}
+	return order
+}
+
+// tally counts a row in or out of its group. Its key begins with account and Region.
+func (tx *Tx) tally(kind string, key []any, g tallied, n int64) {
+	account, region := fmt.Sprint(value(key[0])), fmt.Sprint(value(key[1]))
+	h := fnv.New32a()
+	for _, part := range key {
+		fmt.Fprint(h, value(part), "\x00")
+	}
+	if tx.tallies == nil {
+		tx.tallies = map[group]int64{}
+	}
+	tx.tallies[group{account, region, kind, g.template, g.major, g.minor, g.failed(), int64(h.Sum32()) % tx.store.dialect.tallySlots}] += n
+}
+
+// value is what a column's pointer points to.
+func value(v any) any {
+	if s, ok := v.(*string); ok {
+		return *s
+	}
+	if k, ok := v.(*proton.TemplateKind); ok {
+		return *k
+	}
+	return v
+}
+
+// writeTallies writes what was gathered, always in the same order, so that two
+// transactions don't wait for each other in a ring.
+func (tx *Tx) writeTallies(ctx context.Context) error {
+	for _, g := range slices.SortedFunc(maps.Keys(tx.tallies), group.compare) {
+		n := tx.tallies[g]
+		if n == 0 {
+			continue
+		}
+		failed := flag(g.failed)
+		key := []any{g.account, g.region, g.kind, g.template, g.major, g.minor, &failed, g.slot}
+		_, err := tx.exec(ctx, `INSERT INTO tallies (account, region, kind, template_name, major, minor, failed, slot, n)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (account, region, kind, template_name, major, minor, failed, slot) DO UPDATE SET n = tallies.n + excluded.n`, append(key, n)...)
+		if err == nil && n < 0 {
+			_, err = tx.exec(ctx, `DELETE FROM tallies WHERE account = ? AND region = ? AND kind = ? AND template_name = ?
+				AND major = ? AND minor = ? AND failed = ? AND slot = ? AND n = 0`, key...)
+		}
+		if err != nil {
+			return fmt.Errorf("write tallies: %w", err)
+		}
+	}
+	return nil
+}
+
+// lowerService records, after a part of a service has changed its version, the
+// lowest that any of its parts runs.
+func (tx *Tx) lowerService(ctx context.Context, key []any) error {
+	account, region, service := key[0], key[1], key[2]
+	var major, minor int64
+	err := tx.queryRow(ctx, `SELECT major, minor FROM (
+			SELECT major, minor FROM service_instances WHERE account = ? AND region = ? AND service_name = ? AND major > 0
+			UNION ALL SELECT major, minor FROM pipelines WHERE account = ? AND region = ? AND service_name = ? AND major > 0) AS parts
+		ORDER BY major, minor LIMIT 1`, []any{account, region, service, account, region, service}, []any{&major, &minor})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var was, now tallied
+	err = services.tallyOf(ctx, tx, key[:3], &was)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && was.major == major && was.minor == minor {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = tx.queryRow(ctx, "UPDATE services SET lowest_major = ?, lowest_minor = ? WHERE account = ? AND region = ? AND name = ? RETURNING "+services.tally,
+		[]any{major, minor, account, region, service}, now.dest())
+	if err != nil {
+		return err
+	}
+	tx.tally(services.name, key[:3], was, -1)
+	tx.tally(services.name, key[:3], now, 1)
+	return nil
+}
+
+// total is how many rows of a table a scope has.
+func (tx *Tx) total(ctx context.Context, s proton.Scope, kind string) (int, error) {
+	var n int
+	err := tx.queryRow(ctx, "SELECT COALESCE(SUM(n), 0) FROM tallies WHERE account = ? AND region = ? AND kind = ?",
+		[]any{s.Account, s.Region, kind}, []any{&n})
+	return n, err
+}
