@@ -115,7 +115,7 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 		}
 	}
 	if f.Service != "" && f.Component == "" { // components only name what they are attached to
-		w.and("component_name = ''")
+		w.and("target_type <> ?", proton.TargetComponent)
 	}
 	if after != nil {
 		w.and("(created_at, id) < (?, ?)", micros(after.CreatedAt), after.ID)

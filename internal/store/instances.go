@@ -72,27 +72,35 @@ func (tx *Tx) ServiceInstances(ctx context.Context, s proton.Scope, f InstanceFi
 	if err != nil {
 		return nil, err
 	}
-	var lists [][]proton.ServiceInstance
+	w := &union{}
 	for _, f := range alternatives {
-		list, err := tx.instances(ctx, s, f, by, descending, after, limit)
-		if err != nil {
-			return nil, err
-		}
-		lists = append(lists, list)
+		w.instances(s, f, by, descending, after)
 	}
-	return merge(lists, limit, func(a, b proton.ServiceInstance) int {
-		if descending {
-			a, b = b, a
-		}
-		return PositionOf(a, by).compare(PositionOf(b, by), by)
-	}), nil
+	if len(w.selects) == 0 {
+		return []proton.ServiceInstance{}, nil
+	}
+	direction := " ASC"
+	if descending {
+		direction = " DESC"
+	}
+	columns, _ := by.bounds(InstancePosition{})
+	order := " ORDER BY " + strings.Join(columns, direction+", ") + direction + " LIMIT ?"
+	return serviceInstances.rows(ctx, tx, strings.Join(w.selects, " UNION ALL ")+order, append(w.args, limit))
 }
 
-// maxAlternatives bounds the statements that one list runs.
+// union gathers the selects of one list. Engines merge them row by row, each
+// read from its index in the list's order, so that a page costs the same
+// whatever the filter leaves out.
+type union struct {
+	selects []string
+	args    []any
+}
+
+// maxAlternatives bounds the selects of one list.
 const maxAlternatives = 100
 
 // alternatives are filters that together select what f does, and nothing
-// twice, each by one value that an index leads to: a statement with several
+// twice, each by one value that an index leads to: one select with several
 // would read all that matches, or all there is, and sort it.
 func (tx *Tx) alternatives(ctx context.Context, s proton.Scope, f InstanceFilter) ([]instanceFilter, error) {
 	one := instanceFilter{InstanceFilter: f}
@@ -187,8 +195,8 @@ func (tx *Tx) staleVersions(ctx context.Context, s proton.Scope, f InstanceFilte
 	return list, rows.Err()
 }
 
-// instances runs one statement of a list.
-func (tx *Tx) instances(ctx context.Context, s proton.Scope, f instanceFilter, by InstanceOrder, descending bool, after *InstancePosition, limit int) ([]proton.ServiceInstance, error) {
+// instances adds one select to a list.
+func (u *union) instances(s proton.Scope, f instanceFilter, by InstanceOrder, descending bool, after *InstancePosition) {
 	w := &where{}
 	w.and("account = ?", s.Account)
 	w.and("region = ?", s.Region)
@@ -208,17 +216,12 @@ func (tx *Tx) instances(ctx context.Context, s proton.Scope, f instanceFilter, b
 	}
 	between(w, "created_at", f.CreatedAfter, f.CreatedBefore)
 	between(w, "last_attempted_at", f.AttemptedAfter, f.AttemptedBefore)
-	direction, compare := " ASC", " > "
-	if descending {
-		direction, compare = " DESC", " < "
-	}
-	columns, _ := by.bounds(InstancePosition{})
 	if after != nil {
-		_, values := by.bounds(*after)
+		columns, values := by.bounds(*after)
+		compare := map[bool]string{false: " > ", true: " < "}[descending]
 		w.and("("+strings.Join(columns, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 	}
-	order := " ORDER BY " + strings.Join(columns, direction+", ") + direction + " LIMIT ?"
-	return serviceInstances.listBriefly(ctx, tx, w.clause()+order, append(w.args, limit)...)
+	u.selects, u.args = append(u.selects, serviceInstances.brief+" "+w.clause()), append(u.args, w.args...)
 }
 
 // where gathers the conditions of a query.
@@ -252,15 +255,6 @@ func between(w *where, column string, after, before time.Time) {
 	if !before.IsZero() {
 		w.and(column+" < ?", micros(before))
 	}
-}
-
-// compare orders positions as the database does.
-func (p InstancePosition) compare(q InstancePosition, by InstanceOrder) int {
-	names := cmp.Or(cmp.Compare(p.Service, q.Service), cmp.Compare(p.Name, q.Name))
-	if by == ByName {
-		names = cmp.Or(cmp.Compare(p.Name, q.Name), cmp.Compare(p.Service, q.Service))
-	}
-	return cmp.Or(cmp.Compare(p.Text, q.Text), cmp.Compare(p.Instant, q.Instant), names)
 }
 
 // PositionOf is where a page that is ordered by a column ends with instance i.

@@ -16,7 +16,7 @@ import (
 // small and a large stock: pages of every list, the summary, and counts.
 func BenchmarkScale(b *testing.B) {
 	scope := proton.Scope{Account: "123456789012", Region: "eu-west-1"}
-	for _, rows := range []int{1_000, 100_000} {
+	for _, rows := range []int{10_000, 100_000} {
 		s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "hadron.db"), slog.New(slog.DiscardHandler))
 		if err != nil {
 			b.Fatal(err)

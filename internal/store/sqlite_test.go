@@ -260,6 +260,13 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 			return second(x.ServiceInstances(c, scope, f, ByServiceName, false, position, 10))
 		}
 	}
+	for query, plan := range plans(t, s, func(c context.Context, x *Tx) error {
+		return second(x.Deployments(c, scope, DeploymentFilter{Service: "s"}, nil, 10))
+	}) {
+		if !strings.Contains(strings.Join(plan, " "), "deployments_service (account=? AND region=? AND service_name=?") {
+			t.Errorf("deployments of a service: %q\n%s", plan, query)
+		}
+	}
 	for name, call := range calls {
 		for query, plan := range plans(t, s, call) {
 			for _, step := range plan {

@@ -101,31 +101,50 @@ func (tx *Tx) writeTallies(ctx context.Context) error {
 // lowerService records, after a part of a service has changed its version, the
 // lowest that any of its parts runs.
 func (tx *Tx) lowerService(ctx context.Context, key []any) error {
-	account, region, service := key[0], key[1], key[2]
-	var major, minor int64
-	err := tx.queryRow(ctx, `SELECT major, minor FROM (
-			SELECT major, minor FROM service_instances WHERE account = ? AND region = ? AND service_name = ? AND major > 0
-			UNION ALL SELECT major, minor FROM pipelines WHERE account = ? AND region = ? AND service_name = ? AND major > 0) AS parts
-		ORDER BY major, minor LIMIT 1`, []any{account, region, service, account, region, service}, []any{&major, &minor})
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	lowest, err := tx.lowestPart(ctx, key[:3])
+	if err != nil {
 		return err
 	}
 	var was, now tallied
 	err = services.tallyOf(ctx, tx, key[:3], &was)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && was.major == major && was.minor == minor {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && was.major == lowest.Major && was.minor == lowest.Minor {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	err = tx.queryRow(ctx, "UPDATE services SET lowest_major = ?, lowest_minor = ? WHERE account = ? AND region = ? AND name = ? RETURNING "+services.tally,
-		[]any{major, minor, account, region, service}, now.dest())
+		[]any{lowest.Major, lowest.Minor, key[0], key[1], key[2]}, now.dest())
 	if err != nil {
 		return err
 	}
 	tx.tally(services.name, key[:3], was, -1)
 	tx.tally(services.name, key[:3], now, 1)
 	return nil
+}
+
+// lowestPart is the lowest version that a part of a service runs; zero if none
+// runs any.
+func (tx *Tx) lowestPart(ctx context.Context, service []any) (lowest proton.Version, err error) {
+	for _, parts := range []string{"service_instances", "pipelines"} {
+		rows, err := tx.query(ctx, "SELECT major, minor FROM "+parts+" WHERE account = ? AND region = ? AND service_name = ?", service...)
+		if err != nil {
+			return lowest, err
+		}
+		for rows.Next() {
+			var v proton.Version
+			if err := rows.Scan(&v.Major, &v.Minor); err != nil {
+				return lowest, errors.Join(err, rows.Close())
+			}
+			if v.Major > 0 && (lowest.IsZero() || v.Compare(lowest) < 0) {
+				lowest = v
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return lowest, err
+		}
+	}
+	return lowest, nil
 }
 
 // total is how many rows of a table a scope has.

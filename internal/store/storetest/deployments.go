@@ -63,7 +63,7 @@ func deploymentsByFilter(t *testing.T, d db) {
 		proton.Deployment{Scope: scope, ID: "instance", EnvironmentName: "prod", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
 		proton.Deployment{Scope: scope, ID: "instance2", EnvironmentName: "dev", ServiceName: "shop", InstanceName: "j", CreatedAt: noon},
 		proton.Deployment{Scope: scope, ID: "pipeline", ServiceName: "shop", CreatedAt: noon},
-		proton.Deployment{Scope: scope, ID: "component", EnvironmentName: "prod", ComponentName: "queue", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
+		proton.Deployment{Scope: scope, ID: "component", TargetType: proton.TargetComponent, EnvironmentName: "prod", ComponentName: "queue", ServiceName: "shop", InstanceName: "i", CreatedAt: noon},
 	)
 	for _, c := range []struct {
 		filter store.DeploymentFilter
