@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,7 +54,10 @@ type Server struct {
 	worker  *jobs.Worker
 	http    *http.Server
 	log     *slog.Logger
+	node    string // names this process among those that share the database
 
+	stopping  atomic.Bool
+	stopGrace time.Duration
 	stopWatch context.CancelFunc
 	stopSweep context.CancelFunc
 	wait      sync.WaitGroup
@@ -91,7 +95,10 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	s := &Server{config: c, log: log, served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}}
+	s := &Server{
+		config: c, log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
+		served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -103,7 +110,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if s.buckets, err = bucketstore.Open(filepath.Join(c.Data, "buckets"), bucketstore.Options{Logger: log}); err != nil {
 		return s, fmt.Errorf("bucket store: %w", err)
 	}
-	root, err := loadRootKey(c)
+	sealer, err := loadSealer(ctx, c, s.store)
+	if err != nil {
+		return s, fmt.Errorf("master key: %w", err)
+	}
+	root, err := loadRootKey(ctx, c, s.store, sealer)
 	if err != nil {
 		return s, fmt.Errorf("root access key: %w", err)
 	}
@@ -114,10 +125,6 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	runs, err := s.store.Secret(ctx, "run-keys")
 	if err != nil {
 		return s, err
-	}
-	sealer, err := loadSealer(c.Data)
-	if err != nil {
-		return s, fmt.Errorf("master key: %w", err)
 	}
 	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
 	if o.listener == nil {
@@ -136,7 +143,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets},
-		Owner: uuid.NewString(), Logger: s.log, RedeployInstances: c.RedeployInstances == "components",
+		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components",
 	})
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {
@@ -173,26 +180,38 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 		maps.Copy(handlers, syncer.Handlers())
 		watches = append(watches, syncer.Watch)
 	}
-	n, err := s.store.RequeueAll(ctx)
-	if err != nil {
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopWatch = stop
+	if err := s.takeUp(ctx, watch); err != nil {
 		return fmt.Errorf("take up unfinished work: %w", err)
 	}
-	if n > 0 {
-		s.log.Info("taking up what was unfinished", "jobs", n)
-	}
-	s.worker, err = s.store.NewWorker(jobs.Config{Logger: s.log, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp}, handlers)
+	worker, err := s.store.NewWorker(jobs.Config{
+		Logger: s.log, Node: s.node, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp, StopGrace: max(s.stopGrace, time.Millisecond),
+	}, handlers)
 	if err != nil {
 		return err
 	}
+	s.worker = worker
 	if err := s.worker.Start(ctx); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
-	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stopWatch = stop
 	for _, w := range watches {
 		s.wait.Go(func() { w(watch) })
 	}
 	return nil
+}
+
+// takeUp queues what an earlier process left behind, if nobody else can be
+// working on it. Among others it joins them: they see what is left behind.
+func (s *Server) takeUp(ctx, watch context.Context) error {
+	if s.store.Shared() {
+		return s.work.Join(watch, &s.wait)
+	}
+	n, err := s.store.RequeueAll(ctx)
+	if n > 0 {
+		s.log.Info("taking up what was unfinished", "jobs", n)
+	}
+	return err
 }
 
 // library opens bundles of the store; each user of one has a cache of its own.
@@ -220,7 +239,7 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	s.http = &http.Server{
 		Handler: &routes{
 			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: m.handler(), console: pages,
-			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.store.Ping,
+			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
 		},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -251,19 +270,21 @@ func (s *Server) Wait(ctx context.Context) error {
 // calls to be answered.
 const stopTime = 10 * time.Second
 
-// Close stops the server: running deployments are stopped and left to be taken
-// up by the next start, running calls are answered, and no new ones.
+// Close stops the server: no new deployments; those that run may go on for a
+// while, and are then stopped and left to be taken up by the next start or by
+// another server. Then running calls are answered, and no new ones.
 func (s *Server) Close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*stopTime)
+	ctx, cancel := context.WithTimeout(ctx, s.stopGrace+2*stopTime)
 	defer cancel()
+	s.stopping.Store(true)
 	var errs []error
-	s.stopWatch()
-	s.stopSweep()
 	if s.worker != nil { // first: what a tool is interrupted at it still writes to us
-		work, done := context.WithTimeout(ctx, stopTime)
+		work, done := context.WithTimeout(ctx, s.stopGrace+stopTime)
 		errs = append(errs, s.worker.Stop(work))
 		done()
 	}
+	s.stopWatch() // only now: this node holds deployments until here
+	s.stopSweep()
 	if s.http != nil {
 		errs = append(errs, s.http.Shutdown(ctx))
 	}
@@ -272,9 +293,27 @@ func (s *Server) Close(ctx context.Context) error {
 		errs = append(errs, s.buckets.Close())
 	}
 	if s.store != nil {
+		if err := s.leave(ctx); err != nil { // others find out in a lease's time
+			s.log.Warn("say that this node has stopped", "err", err)
+		}
 		errs = append(errs, s.store.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func (s *Server) leave(ctx context.Context) error {
+	if !s.store.Shared() {
+		return nil
+	}
+	return s.store.Leave(ctx, s.node)
+}
+
+// ready reports whether calls should be sent to this server.
+func (s *Server) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("the server is stopping")
+	}
+	return s.store.Ping(ctx)
 }
 
 // publicURL is how clients on this machine reach the server.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/store"
 )
 
 // Config is all that can be set about a server. Each field has a flag
@@ -26,8 +27,14 @@ type Config struct {
 	// key. It is made if it is not there.
 	Data string `setting:"data" default:"./hadron-data"`
 	// Database is where state is kept: empty for a SQLite file in the data
-	// folder, or sqlite:PATH.
-	Database string `setting:"database"`
+	// folder, sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE, which many
+	// servers can share. Other users of a machine can see flags: give a password
+	// by environment, file or PGPASSFILE.
+	Database string `setting:"database" secret:"true"`
+	// MasterKeyFile is the file of the key that secrets in the database are sealed with:
+	// 32 bytes in base64. Without one, a key is made at first start and kept in
+	// DATA/master.key. Servers that share a database need the same key.
+	MasterKeyFile string `setting:"master-key-file"`
 	// PublicURL is how others reach this server, as http://host:port; by
 	// default the listen address. Commands that report outputs are given it.
 	PublicURL string `setting:"public-url"`
@@ -49,6 +56,9 @@ type Config struct {
 	// call that asks for it: never, as on Proton, or components: when a component
 	// is attached to it or detached, or its outputs change.
 	RedeployInstances string `setting:"redeploy-instances" default:"never"`
+	// StopGrace is for how many seconds a server that stops lets deployments go
+	// on before it stops them too and leaves them to the next, or to another.
+	StopGrace int `setting:"stop-grace" default:"5"`
 	// ThrottleRate is how many calls a second each account may make, with a
 	// burst of twice as many; 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
@@ -103,8 +113,8 @@ func (c Config) Check() error {
 	if c.Data == "" {
 		fail("data", "must name a folder")
 	}
-	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
-		fail("database", "must be empty or sqlite:PATH; PostgreSQL is not supported yet")
+	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") && !store.IsPostgres(c.Database) {
+		fail("database", "must be empty, sqlite:PATH, or postgres://USER:PASSWORD@HOST/DATABASE")
 	}
 	for name, text := range map[string]string{
 		"public-url": c.PublicURL, "cloudformation-endpoint": c.CloudformationEndpoint, "sts-endpoint": c.StsEndpoint,
@@ -142,6 +152,9 @@ func (c Config) Check() error {
 	}
 	if c.RedeployInstances != "never" && c.RedeployInstances != "components" {
 		fail("redeploy-instances", "%q is not never or components", c.RedeployInstances)
+	}
+	if c.StopGrace < 0 {
+		fail("stop-grace", "%d is negative", c.StopGrace)
 	}
 	if c.ThrottleRate < 0 {
 		fail("throttle-rate", "%d is negative", c.ThrottleRate)

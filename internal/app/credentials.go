@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -36,22 +37,44 @@ type rootKey struct {
 func CredentialsFile(data string) string { return filepath.Join(data, "credentials") }
 
 // loadRootKey answers the configured root key, or the one in the data folder,
-// or a new one that it writes there.
-func loadRootKey(c Config) (rootKey, error) {
+// or a new one that it writes there. Nodes that share a database share the key:
+// the first of them keeps it there, sealed.
+func loadRootKey(ctx context.Context, c Config, db *store.Store, sealer *auth.Sealer) (rootKey, error) {
 	if c.RootAccessKeyID != "" {
 		return rootKey{id: c.RootAccessKeyID, secret: auth.Secret(c.RootSecretAccessKey)}, nil
 	}
 	file := CredentialsFile(c.Data)
+	k := rootKey{id: "AKIA" + randomBase32(10), secret: auth.Secret(randomBase64(30)), fresh: true}
 	id, secret, err := ReadCredentials(file)
-	if err == nil {
-		return rootKey{id: id, secret: auth.Secret(secret)}, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		k = rootKey{id: id, secret: auth.Secret(secret)}
+	case !errors.Is(err, fs.ErrNotExist):
 		return rootKey{}, err
 	}
-	k := rootKey{id: "AKIA" + randomBase32(10), secret: auth.Secret(randomBase64(30)), fresh: true}
+	if db.Shared() {
+		shared, err := sharedRootKey(ctx, k, db, sealer)
+		if err != nil || shared.id == id {
+			return shared, err
+		}
+		k = shared
+	} else if !k.fresh {
+		return k, nil
+	}
 	text := fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", k.id, string(k.secret))
 	return k, writeFileAtomic(file, []byte(text), 0o600)
+}
+
+// sharedRootKey answers the root key in the database, or k after keeping it there.
+func sharedRootKey(ctx context.Context, k rootKey, db *store.Store, sealer *auth.Sealer) (rootKey, error) {
+	const name = "root-access-key"
+	kept, err := db.Remember(ctx, name, k.id+" "+sealer.Seal(k.secret, name+" "+k.id))
+	if err != nil {
+		return k, err
+	}
+	id, sealed, _ := strings.Cut(kept, " ")
+	secret, err := sealer.Open(sealed, name+" "+id)
+	return rootKey{id: id, secret: secret, fresh: k.fresh && id == k.id}, err
 }
 
 // ReadCredentials reads the default profile of a shared credentials file.
@@ -110,16 +133,18 @@ func randomBase64(n int) string {
 	return base64.RawStdEncoding.EncodeToString(b)
 }
 
-// loadSealer keeps secrets under the master key of the data folder, which is
-// made at first start. Without that file a copy of the database tells nothing.
-func loadSealer(data string) (*auth.Sealer, error) {
-	file := filepath.Join(data, "master.key")
+// loadSealer keeps secrets under the master key, which is made at first start.
+// Without that file a copy of the database tells nothing. A key that does not
+// open what the database's secrets were sealed with is refused: nodes would
+// write what others cannot read.
+func loadSealer(ctx context.Context, c Config, db *store.Store) (*auth.Sealer, error) {
+	file := cmp.Or(c.MasterKeyFile, filepath.Join(c.Data, "master.key"))
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	fresh := errors.Is(err, fs.ErrNotExist) && c.MasterKeyFile == ""
+	if fresh {
 		key := make([]byte, 32)
 		rand.Read(key) // never fails
-		text = []byte(base64.StdEncoding.EncodeToString(key) + "\n")
-		err = writeFileAtomic(file, text, 0o600)
+		text, err = []byte(base64.StdEncoding.EncodeToString(key)+"\n"), nil
 	}
 	if err != nil {
 		return nil, err
@@ -128,7 +153,29 @@ func loadSealer(data string) (*auth.Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", file, err)
 	}
-	return auth.NewSealer(key)
+	sealer, err := auth.NewSealer(key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := checkSealer(ctx, sealer, db); err != nil {
+		return nil, fmt.Errorf("%s is not the key that this database's secrets are sealed with: "+
+			"copy master.key from the data folder that it was made in, or name it by --master-key-file: %w", file, err)
+	}
+	if fresh {
+		err = writeFileAtomic(file, text, 0o600)
+	}
+	return sealer, err
+}
+
+// checkSealer opens what the first master key has sealed.
+func checkSealer(ctx context.Context, sealer *auth.Sealer, db *store.Store) error {
+	const name = "master-key-check"
+	sealed, err := db.Remember(ctx, name, sealer.Seal("hadron", name))
+	if err != nil {
+		return err
+	}
+	_, err = sealer.Open(sealed, name)
+	return err
 }
 
 // keys finds access keys: the root key, users' keys, and the key that each

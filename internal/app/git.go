@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/forge"
 	"github.com/hadronhq/hadron/internal/git"
@@ -25,6 +24,6 @@ func (s *Server) syncer(c Config, plane *control.Plane) (*gitsync.Syncer, error)
 	}
 	return gitsync.New(gitsync.Config{
 		Store: s.store, Plane: plane, Git: g, Forges: forge.New(), Sealer: s.keys.sealer, Limits: limits,
-		Owner: uuid.NewString(), Poll: time.Duration(c.GitPollInterval) * time.Second, Logger: s.log,
+		Owner: s.node, Poll: time.Duration(c.GitPollInterval) * time.Second, Logger: s.log,
 	}), nil
 }

@@ -52,6 +52,7 @@ var mayImport = map[string]string{
 // testOnly are the packages that exist for tests; no product package may
 // import them. What they serve, they may import.
 var testOnly = map[string]string{
+	"internal/store/postgrestest":            " ",
 	"internal/engine/enginetest":             "engine",
 	"internal/engine/cloudformation/cfntest": "",
 	"internal/store/storetest":               "store proton jobs",
@@ -72,6 +73,7 @@ var forbidden = map[string][]string{
 // onlyIn are foreign packages that only the named of ours may import.
 var onlyIn = map[string][]string{
 	"modernc.org/sqlite":            {"internal/store"},
+	"github.com/jackc/pgx":          {"internal/store", "internal/store/postgrestest"},
 	"github.com/riverqueue/":        {"internal/jobs"},
 	"github.com/getkin/kin-openapi": {"internal/schema"},
 	"github.com/spf13/cobra":        {"internal/cli", "cmd/hadron"},

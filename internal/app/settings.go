@@ -73,7 +73,9 @@ func DefaultConfig() Config {
 var usage = map[string]string{
 	"listen":                      "address to listen on, host:port",
 	"data":                        "folder for the database, buckets, work folders and the root key",
-	"database":                    "sqlite:PATH instead of a file in the data folder",
+	"database":                    "sqlite:PATH or postgres://… instead of a file in the data folder",
+	"master-key-file":             "key that secrets in the database are sealed with (default: DATA/master.key)",
+	"stop-grace":                  "seconds that deployments may go on when the server is stopped",
 	"public-url":                  "how others reach this server (default: the listen address)",
 	"account-id":                  "account of the root access key, 12 digits",
 	"root-access-key-id":          "root access key (default: made at first start)",

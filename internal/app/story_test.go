@@ -20,6 +20,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
 	"github.com/hadronhq/hadron/internal/engine/opentofu"
+	"github.com/hadronhq/hadron/internal/store/postgrestest"
 )
 
 func TestMain(m *testing.M) {
@@ -39,10 +40,23 @@ type fixture struct {
 	hook    *api.CreateConnectionOutput // of the test's git server
 }
 
-func start(t *testing.T, change ...func(*Config)) *fixture {
+// onPostgres reports whether the tests of this package are to run on PostgreSQL.
+func onPostgres() bool { return os.Getenv("HADRON_TEST_DATABASE") == "postgres" }
+
+// testConfig is a configuration with a data folder, or a database, of its own.
+func testConfig(t *testing.T) Config {
 	t.Helper()
 	c := DefaultConfig()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	if onPostgres() {
+		c.Database = postgrestest.URL(t)
+	}
+	return c
+}
+
+func start(t *testing.T, change ...func(*Config)) *fixture {
+	t.Helper()
+	c := testConfig(t)
 	for _, f := range change {
 		f(&c)
 	}

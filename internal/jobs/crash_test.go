@@ -41,7 +41,11 @@ func workUntilKilled(path string) error {
 		return err
 	}
 	db.SetMaxOpenConns(1)
-	w, err := NewWorker(db, Config{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Concurrency: 8, PollInterval: 10 * time.Millisecond},
+	queue, err := NewQueue(db, SQLite)
+	if err != nil {
+		return err
+	}
+	w, err := NewWorker(Config{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Queue: queue, Concurrency: 8, PollInterval: 10 * time.Millisecond},
 		map[Kind]Handler{Deploy: func(ctx context.Context, j Job) (Next, error) {
 			time.Sleep(time.Millisecond)
 			return Done(), record(ctx, db, j)
@@ -68,7 +72,7 @@ func TestKilledProcessLosesNoJobAndBlocksNone(t *testing.T) {
 	}
 	b := &bench{tb: t, db: db, log: &logBuffer{}}
 	var err error
-	if b.queue, err = NewQueue(db); err != nil {
+	if b.queue, err = NewQueue(db, SQLite); err != nil {
 		t.Fatal(err)
 	}
 	const total = 300
@@ -104,7 +108,7 @@ func TestKilledProcessLosesNoJobAndBlocksNone(t *testing.T) {
 
 	var mu sync.Mutex
 	ran := map[int64]int{}
-	w, err := NewWorker(db, Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Queue: b.queue},
+	w, err := NewWorker(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Queue: b.queue},
 		map[Kind]Handler{
 			Deploy: func(ctx context.Context, j Job) (Next, error) { return Done(), record(ctx, db, j) },
 			RegisterTemplateVersion: func(_ context.Context, j Job) (Next, error) {

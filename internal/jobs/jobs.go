@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
@@ -45,7 +47,8 @@ type Job struct {
 	Key  string // the resource's id; not empty
 
 	// Generation tells successive jobs for one resource apart, for example
-	// the attempt number that a deployment had when the job was queued.
+	// the attempt number that a deployment had when the job was queued. At
+	// most 2^53: it is kept as a JSON number.
 	Generation int64
 
 	// RunAt is when the job may first run; zero means at once.
@@ -81,10 +84,25 @@ func (k Kind) check() error {
 	return nil
 }
 
+// Engine is the kind of database that jobs are kept in.
+type Engine int
+
+const (
+	SQLite   Engine = iota // of one process
+	Postgres               // of many
+)
+
+func (e Engine) driver(db *sql.DB) riverdriver.Driver[*sql.Tx] {
+	if e == Postgres {
+		return riverdatabasesql.New(db)
+	}
+	return riversqlite.New(db)
+}
+
 // Migrate brings the job tables to the version this binary needs. It may be
-// called on every start.
-func Migrate(ctx context.Context, db *sql.DB) error {
-	m, err := rivermigrate.New(riversqlite.New(db), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+// called on every start, but not by two processes at once.
+func Migrate(ctx context.Context, db *sql.DB, e Engine) error {
+	m, err := rivermigrate.New(e.driver(db), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return fmt.Errorf("job tables: %w", err)
 	}
@@ -96,21 +114,23 @@ func Migrate(ctx context.Context, db *sql.DB) error {
 
 // Queue is the inserting side. It is safe for concurrent use.
 type Queue struct {
+	db     *sql.DB
+	engine Engine
 	client *river.Client[*sql.Tx]
 	hub    *hub
 }
 
 // NewQueue returns a Queue on db, whose tables Migrate has made.
-func NewQueue(db *sql.DB) (*Queue, error) {
+func NewQueue(db *sql.DB, e Engine) (*Queue, error) {
 	h := newHub()
-	client, err := river.NewClient(&wakingDriver{Driver: riversqlite.New(db), hub: h}, &river.Config{
+	client, err := river.NewClient(&wakingDriver{Driver: e.driver(db), hub: h}, &river.Config{
 		Logger: slog.New(slog.DiscardHandler),
 		Hooks:  []rivertype.Hook{river.HookInsertBeginFunc(soonIsAvailable)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
-	return &Queue{client: client, hub: h}, nil
+	return &Queue{db: db, engine: e, client: client, hub: h}, nil
 }
 
 // Insert adds jobs in the caller's transaction, all in one statement. A job
@@ -127,6 +147,9 @@ func (q *Queue) Insert(ctx context.Context, tx *sql.Tx, jobs ...Job) error {
 		}
 		if j.Key == "" {
 			return fmt.Errorf("job of kind %q: key must not be empty", string(j.Kind))
+		}
+		if j.Generation < 0 || j.Generation > 1<<53 {
+			return fmt.Errorf("job of kind %q: generation %d must be between 0 and 2^53", string(j.Kind), j.Generation)
 		}
 		args := jobArgs{kind: j.Kind, Key: j.Key, Generation: j.Generation}
 		if seen[args] {
@@ -181,7 +204,11 @@ func Complete(ctx context.Context, tx *sql.Tx) error {
 	if !ok {
 		return errors.New("complete job: the context is not a job handler's")
 	}
-	if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job); err != nil {
+	_, err := river.JobCompleteTx[*wakingDriver](ctx, tx, job)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return nil // it was taken back, and has ended since; the handler's own fence decides
+	}
+	if err != nil {
 		return fmt.Errorf("complete job: %w", err)
 	}
 	return nil

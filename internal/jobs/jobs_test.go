@@ -27,7 +27,7 @@ func openWriter(tb testing.TB, path string) *sql.DB {
 		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := Migrate(tb.Context(), db); err != nil {
+	if err := Migrate(tb.Context(), db, SQLite); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { db.Close() })
@@ -64,7 +64,7 @@ func newBench(tb testing.TB) *bench {
 	tb.Helper()
 	b := &bench{tb: tb, db: openWriter(tb, filepath.Join(tb.TempDir(), "jobs.db")), log: &logBuffer{}}
 	var err error
-	if b.queue, err = NewQueue(b.db); err != nil {
+	if b.queue, err = NewQueue(b.db, SQLite); err != nil {
 		tb.Fatal(err)
 	}
 	return b
@@ -75,7 +75,7 @@ func (b *bench) start(cfg Config, h Handler) *Worker {
 	b.tb.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(b.log, nil))
 	cfg.Queue = b.queue
-	w, err := NewWorker(b.db, cfg, map[Kind]Handler{Deploy: h})
+	w, err := NewWorker(cfg, map[Kind]Handler{Deploy: h})
 	if err != nil {
 		b.tb.Fatal(err)
 	}
@@ -179,9 +179,10 @@ func TestBadJobsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for name, j := range map[string]Job{
-		"empty kind":      {Key: "a"},
-		"upper-case kind": {Kind: "Deploy", Key: "a"},
-		"empty key":       {Kind: Deploy},
+		"empty kind":                        {Key: "a"},
+		"upper-case kind":                   {Kind: "Deploy", Key: "a"},
+		"empty key":                         {Kind: Deploy},
+		"generation that JSON numbers lose": {Kind: Deploy, Key: "a", Generation: 1<<53 + 1},
 	} {
 		tx, err := b.db.Begin()
 		if err != nil {

@@ -2,12 +2,12 @@ package jobs
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
 // hub carries wake-ups from a Queue to the workers of the same process.
@@ -51,15 +51,19 @@ func (h *hub) set(l *listener, on bool) {
 	}
 }
 
-// wakingDriver is River's SQLite driver with notifications that stay inside
-// the process. River's own emulation writes a row for every notification and
-// polls for it; one data folder has one process, so a channel does the same
-// for nothing.
+// wakingDriver is one of River's drivers with notifications that stay inside
+// the process. For SQLite River writes a row for every notification and polls
+// for it; one file has one process, so a channel does the same for nothing. On
+// PostgreSQL whoever owns the Queue hears of other processes' jobs and calls
+// Wake.
 type wakingDriver struct {
-	*riversqlite.Driver
+	riverdriver.Driver[*sql.Tx]
 	hub    *hub
 	queues []string // woken by every wake-up
 }
+
+// SupportsListener is true: GetListener answers one for every engine.
+func (d *wakingDriver) SupportsListener() bool { return true }
 
 // SupportsListenNotify is false so that River writes no notification rows.
 func (d *wakingDriver) SupportsListenNotify() bool { return false }

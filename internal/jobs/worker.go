@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -39,10 +38,11 @@ func Snooze(d time.Duration) Next { return Next{snooze: true, after: max(d, 0)} 
 // Config says how a Worker works. Zero values take the defaults named.
 type Config struct {
 	Logger *slog.Logger // required
+	Queue  *Queue       // required: the inserting side of the same process, whose Wake the worker heeds
 
-	// Queue is the inserting side of the same process, whose Wake this
-	// worker heeds. Without one the worker only polls.
-	Queue *Queue
+	// Node names this process among those that share the database, in what
+	// TakeBack is told of the living.
+	Node string
 
 	Concurrency  int           // jobs run at once, for each kind; 50
 	PollInterval time.Duration // how often to look for jobs without being woken; 1 s
@@ -72,14 +72,17 @@ const (
 	// first wake-up after a pause is served at once; under load a longer
 	// pause makes for fewer, bigger fetches (20 ms was measured fastest).
 	fetchCooldown = 20 * time.Millisecond
+	// noRescue keeps River from running anew what has been running for long:
+	// taking back stands in for that.
+	noRescue = 100 * 365 * 24 * time.Hour
 	// retention is how long finished jobs stay, for a look when something
 	// went wrong; it keeps the table small.
 	retention = time.Minute
 )
 
-// Worker runs jobs. One Worker at a time works on one database file.
+// Worker runs jobs. One Worker at a time works on a SQLite file, many on a
+// PostgreSQL database.
 type Worker struct {
-	db       *sql.DB
 	cfg      Config
 	handlers map[Kind]Handler
 	client   *river.Client[*sql.Tx]
@@ -90,24 +93,22 @@ type Worker struct {
 	events   sync.WaitGroup
 }
 
-// NewWorker returns a Worker on db that runs the kinds in handlers. db should
-// be the store's single-connection writer: its waiting line is fair and never
-// answers SQLITE_BUSY. A second connection makes inserts faster while the
-// worker falls behind; jobs done per second differ little. Nothing in this package asks for
-// the connection while the caller holds it: Insert and Complete use the
-// caller's transaction. But do not call Start or Stop inside one.
-func NewWorker(db *sql.DB, cfg Config, handlers map[Kind]Handler) (*Worker, error) {
-	if cfg.Logger == nil {
-		return nil, errors.New("job worker: Config.Logger must be set")
+// NewWorker returns a Worker on its queue's database that runs the kinds in
+// handlers. On SQLite that should be the store's single-connection writer: its
+// waiting line is fair and never answers SQLITE_BUSY. A second connection makes
+// inserts faster while the worker falls behind; jobs done per second differ
+// little. Nothing in this package asks for the connection while the caller
+// holds it: Insert and Complete use the caller's transaction. But do not call
+// Start or Stop inside one.
+func NewWorker(cfg Config, handlers map[Kind]Handler) (*Worker, error) {
+	if cfg.Logger == nil || cfg.Queue == nil {
+		return nil, errors.New("job worker: Config.Logger and Config.Queue must be set")
 	}
 	if len(handlers) == 0 {
 		return nil, errors.New("job worker: at least one handler is needed")
 	}
-	w := &Worker{db: db, cfg: cfg.withDefaults(), handlers: handlers, hub: newHub()}
-	if cfg.Queue != nil {
-		w.hub = cfg.Queue.hub
-	}
-	driver := &wakingDriver{Driver: riversqlite.New(db), hub: w.hub}
+	w := &Worker{cfg: cfg.withDefaults(), handlers: handlers, hub: cfg.Queue.hub}
+	driver := &wakingDriver{Driver: cfg.Queue.engine.driver(cfg.Queue.db), hub: w.hub}
 	workers := river.NewWorkers()
 	queues := make(map[string]river.QueueConfig, len(handlers))
 	for kind, h := range handlers {
@@ -123,12 +124,14 @@ func NewWorker(db *sql.DB, cfg Config, handlers map[Kind]Handler) (*Worker, erro
 	}
 	slices.Sort(driver.queues)
 	client, err := river.NewClient(driver, &river.Config{
+		ID:                          w.cfg.Node,
 		Logger:                      slog.New(quiet{cfg.Logger.Handler()}),
 		Queues:                      queues,
 		Workers:                     workers,
 		FetchCooldown:               min(fetchCooldown, w.cfg.PollInterval),
 		FetchPollInterval:           w.cfg.PollInterval,
-		JobTimeout:                  -1, // deployments take as long as they take; takeBack stands in for the rescuer
+		JobTimeout:                  -1, // deployments take as long as they take
+		RescueStuckJobsAfter:        noRescue,
 		RetryPolicy:                 w,
 		CompletedJobRetentionPeriod: retention,
 		CancelledJobRetentionPeriod: retention,
@@ -141,11 +144,14 @@ func NewWorker(db *sql.DB, cfg Config, handlers map[Kind]Handler) (*Worker, erro
 	return w, nil
 }
 
-// Start takes back what a dead process left running and begins to work. The
+// Start takes back what a dead process left running, if the database is of one
+// process, and begins to work. The
 // work goes on after ctx ends, until Stop.
 func (w *Worker) Start(ctx context.Context) error {
-	if err := w.takeBack(ctx); err != nil {
-		return fmt.Errorf("start job worker: %w", err)
+	if w.cfg.Queue.engine == SQLite {
+		if err := w.takeBack(ctx); err != nil {
+			return fmt.Errorf("start job worker: %w", err)
+		}
 	}
 	w.stopping, w.hurry = context.WithCancelCause(context.Background())
 	events, unsubscribe := w.client.Subscribe(river.EventKindJobSnoozed, river.EventKindJobFailed)
@@ -167,7 +173,7 @@ func (w *Worker) Start(ctx context.Context) error {
 // has one process, so at start-up nobody runs them. It also clears the dead
 // process's leadership, which would hold up scheduled jobs for seconds.
 func (w *Worker) takeBack(ctx context.Context) error {
-	tx, err := w.db.BeginTx(ctx, nil)
+	tx, err := w.cfg.Queue.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

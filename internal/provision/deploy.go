@@ -60,7 +60,7 @@ func (p *Provisioner) hold(ctx context.Context, d proton.Deployment, f func(cont
 		defer p.stops.add(d.ID, func() { cancel(errCancel) })()
 	}
 	return jobs.Hold(step, p.Heartbeat, func(ctx context.Context) error {
-		status, err := p.Store.Heartbeat(ctx, d.ID, d.Attempt, time.Now().Add(p.Lease))
+		status, err := p.Store.Heartbeat(ctx, d.ID, d.Attempt, p.Lease)
 		if status == proton.Cancelling && d.Status != proton.Cancelling {
 			cancel(errCancel)
 		}
@@ -72,8 +72,7 @@ func (p *Provisioner) hold(ctx context.Context, d proton.Deployment, f func(cont
 // if this is the first time. ok is false if there is nothing to do.
 func (p *Provisioner) claim(ctx context.Context, j jobs.Job) (d proton.Deployment, ok bool, err error) {
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
-		now := time.Now()
-		d, ok, err = tx.ClaimDeployment(ctx, j.Key, j.Generation, p.Owner, now, now.Add(p.Lease))
+		d, ok, err = tx.ClaimDeployment(ctx, j.Key, j.Generation, p.Owner, p.Lease)
 		if err != nil || !ok || d.Begun {
 			return err
 		}

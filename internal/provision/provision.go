@@ -17,6 +17,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -78,10 +79,42 @@ func (p *Provisioner) Handlers() map[jobs.Kind]jobs.Handler {
 	}
 }
 
-// Watch queues anew, once a second, the deployments whose lease has run out.
-// It returns when ctx ends.
+// Join makes this process known to those that share the database, and keeps it
+// known until ctx ends. It returns once others know of it.
+func (p *Provisioner) Join(ctx context.Context, group *sync.WaitGroup) error {
+	if err := p.Store.Beat(ctx, p.Owner, p.Lease); err != nil {
+		return err
+	}
+	group.Go(func() {
+		p.every(ctx, p.Heartbeat, "say that this node is alive", func(ctx context.Context) error {
+			return p.Store.Beat(ctx, p.Owner, p.Lease)
+		})
+	})
+	return nil
+}
+
+// Watch queues anew, once a second, the deployments whose lease has run out,
+// and the jobs of nodes that are gone. It returns when ctx ends.
 func (p *Provisioner) Watch(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
+		n, err := p.Store.RequeueExpired(ctx)
+		if n > 0 {
+			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
+		}
+		if err != nil || !p.Store.Shared() {
+			return err
+		}
+		if n, err = p.Store.TakeBackJobs(ctx); n > 0 {
+			p.Logger.WarnContext(ctx, "took over jobs of nodes that are gone", "jobs", n)
+		}
+		return err
+	})
+}
+
+// every does something at an interval until ctx ends. Each time may take at
+// most three intervals.
+func (p *Provisioner) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -89,13 +122,11 @@ func (p *Provisioner) Watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		n, err := p.Store.RequeueExpired(ctx, time.Now())
-		switch {
-		case err != nil && ctx.Err() == nil:
-			p.Logger.ErrorContext(ctx, "look for expired leases", "err", err)
-		case n > 0:
-			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
+		bounded, cancel := context.WithTimeout(ctx, 3*interval)
+		if err := do(bounded); err != nil && ctx.Err() == nil {
+			p.Logger.ErrorContext(ctx, what, "err", err)
 		}
+		cancel()
 	}
 }
 

@@ -126,16 +126,22 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, err
 	}
-	var value string
-	err := s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(ctx, "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, hex.EncodeToString(fresh))
-		if err != nil {
-			return err
-		}
-		return tx.queryRow(ctx, "SELECT value FROM meta WHERE name = ?", []any{name}, []any{&value})
-	})
+	value, err := s.Remember(ctx, name, hex.EncodeToString(fresh))
 	if err != nil {
 		return nil, err
 	}
 	return hex.DecodeString(value)
+}
+
+// Remember keeps a value under a name, unless there is one already, and
+// answers what is kept.
+func (s *Store) Remember(ctx context.Context, name, value string) (kept string, err error) {
+	err = s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, value)
+		if err != nil {
+			return err
+		}
+		return tx.queryRow(ctx, "SELECT value FROM meta WHERE name = ?", []any{name}, []any{&kept})
+	})
+	return kept, err
 }

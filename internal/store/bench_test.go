@@ -141,7 +141,7 @@ func claimAndFinish(ctx context.Context, s *Store, id string) error {
 	now := time.Now()
 	var d proton.Deployment
 	err := s.Update(ctx, func(tx *Tx) (err error) {
-		d, _, err = tx.ClaimDeployment(ctx, id, 0, "bench", now, now.Add(time.Minute))
+		d, _, err = tx.ClaimDeployment(ctx, id, 0, "bench", time.Minute)
 		return err
 	})
 	if err != nil {

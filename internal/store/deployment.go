@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/jobs"
@@ -123,13 +126,16 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 	return deployments.listBriefly(ctx, tx, w.clause()+" ORDER BY created_at DESC, id DESC LIMIT ?", append(w.args, limit)...)
 }
 
-// ClaimDeployment takes a queued deployment for owner until an instant, and
-// raises its attempt: whoever held it before can write no more. ok is false if
-// attempt is superseded, someone holds it, or there is nothing left to do.
-func (tx *Tx) ClaimDeployment(ctx context.Context, id string, attempt int64, owner string, now, until time.Time) (proton.Deployment, bool, error) {
-	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = ?, lease_until = ?
-		WHERE id = ? AND attempt = ? AND completed_at = 0 AND ready = 1 AND (lease_owner = '' OR lease_until < ?)`,
-		owner, micros(until), id, attempt, micros(now))
+// ClaimDeployment takes a queued deployment for owner and for the length of a
+// lease, and raises its attempt: whoever held it before can write no more. ok
+// is false if attempt is superseded, someone holds it, or there is nothing left
+// to do.
+func (tx *Tx) ClaimDeployment(ctx context.Context, id string, attempt int64, owner string, lease time.Duration) (proton.Deployment, bool, error) {
+	until, untilArgs := tx.store.dialect.in(lease)
+	now, nowArgs := tx.store.dialect.clock()
+	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = ?, lease_until = `+until+`
+		WHERE id = ? AND attempt = ? AND completed_at = 0 AND ready = 1 AND (lease_owner = '' OR lease_until < `+now+`)`,
+		slices.Concat([]any{owner}, untilArgs, []any{id, attempt}, nowArgs)...)
 	if err != nil || n == 0 {
 		return proton.Deployment{}, false, err
 	}
@@ -172,36 +178,36 @@ func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at
 
 // Heartbeat prolongs a lease and answers the deployment's status, which tells
 // a cancel request. jobs.ErrLost if the attempt has been superseded.
-func (s *Store) Heartbeat(ctx context.Context, id string, attempt int64, until time.Time) (proton.DeploymentStatus, error) {
+func (s *Store) Heartbeat(ctx context.Context, id string, attempt int64, lease time.Duration) (proton.DeploymentStatus, error) {
 	var status proton.DeploymentStatus
 	err := s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.execCount(ctx, "UPDATE deployments SET lease_until = ? WHERE id = ? AND attempt = ? AND completed_at = 0",
-			micros(until), id, attempt)
-		if err == nil && n == 0 {
+		until, args := s.dialect.in(lease)
+		err := tx.queryRow(ctx, "UPDATE deployments SET lease_until = "+until+" WHERE id = ? AND attempt = ? AND completed_at = 0 RETURNING status",
+			append(args, id, attempt), []any{&status})
+		if errors.Is(err, sql.ErrNoRows) {
 			err = jobs.ErrLost
 		}
-		if err != nil {
-			return err
-		}
-		return tx.queryRow(ctx, "SELECT status FROM deployments WHERE id = ?", []any{id}, []any{&status})
+		return err
 	})
 	return status, err
 }
 
 // RequeueExpired queues every deployment whose lease has run out; it answers
 // how many there were.
-func (s *Store) RequeueExpired(ctx context.Context, now time.Time) (int, error) {
-	expired, err := s.anyExpired(ctx, now)
+func (s *Store) RequeueExpired(ctx context.Context) (int, error) {
+	expired, err := s.anyExpired(ctx)
 	if err != nil || !expired {
 		return 0, err // the usual case costs no write
 	}
-	return s.requeue(ctx, "lease_until > 0 AND lease_until < ? AND completed_at = 0 AND ready = 1", micros(now))
+	now, args := s.dialect.clock()
+	return s.requeue(ctx, "lease_until > 0 AND lease_until < "+now+" AND completed_at = 0 AND ready = 1", args...)
 }
 
-func (s *Store) anyExpired(ctx context.Context, now time.Time) (bool, error) {
+func (s *Store) anyExpired(ctx context.Context) (bool, error) {
 	var n int
+	now, args := s.dialect.clock()
 	err := s.View(ctx, func(tx *Tx) (err error) {
-		n, err = tx.count(ctx, "deployments WHERE lease_until > 0 AND lease_until < ? AND completed_at = 0", micros(now))
+		n, err = tx.count(ctx, "deployments WHERE lease_until > 0 AND lease_until < "+now+" AND completed_at = 0", args...)
 		return err
 	})
 	return n > 0, err
@@ -214,16 +220,15 @@ func (s *Store) RequeueAll(ctx context.Context) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	err = s.Update(ctx, func(tx *Tx) error {
-		registrations, err := tx.RequeueRegistrations(ctx)
-		if err != nil {
+	registrations, syncs := 0, 0
+	err = s.Update(ctx, func(tx *Tx) (err error) {
+		if registrations, err = tx.RequeueRegistrations(ctx); err != nil {
 			return err
 		}
-		syncs, err := tx.RequeueSyncs(ctx)
-		n += registrations + syncs
+		syncs, err = tx.RequeueSyncs(ctx)
 		return err
 	})
-	return n, err
+	return n + registrations + syncs, err
 }
 
 // requeue raises the attempt of the selected deployments, so that jobs of the
@@ -231,6 +236,7 @@ func (s *Store) RequeueAll(ctx context.Context) (int, error) {
 func (s *Store) requeue(ctx context.Context, condition string, args ...any) (int, error) {
 	var queue []jobs.Job
 	err := s.Update(ctx, func(tx *Tx) error {
+		queue = nil
 		rows, err := tx.query(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = '', lease_until = 0
 			WHERE `+condition+` RETURNING id, attempt`, args...)
 		if err != nil {

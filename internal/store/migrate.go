@@ -2,14 +2,14 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hadronhq/hadron/internal/jobs"
 )
 
 //go:embed migrations/*.sql
@@ -17,13 +17,15 @@ var migrations embed.FS
 
 // migrate applies, in order and each in its own transaction, the migrations
 // that the database has not had. A database made by a newer Hadron is refused.
-func migrate(ctx context.Context, db *sql.DB, log *slog.Logger) error {
+// Nodes of the version before may be running on it: a migration may add tables,
+// indexes and columns with a default, and may not take away or rename any.
+func (s *Store) migrate(ctx context.Context) error {
 	const table = `CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)`
-	if _, err := db.ExecContext(ctx, table); err != nil {
+	if _, err := s.writer.ExecContext(ctx, table); err != nil {
 		return err
 	}
 	var have int64
-	if err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_migrations`).Scan(&have); err != nil {
+	if err := s.writer.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_migrations`).Scan(&have); err != nil {
 		return err
 	}
 	files, err := fs.Glob(migrations, "migrations/*.sql")
@@ -39,31 +41,31 @@ func migrate(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 		if latest <= have {
 			continue
 		}
-		if err := apply(ctx, db, file, latest); err != nil {
+		if err := s.apply(ctx, file, latest); err != nil {
 			return fmt.Errorf("migration %s: %w", file, err)
 		}
-		log.Debug("database migrated", "migration", file)
+		s.log.Debug("database migrated", "migration", file)
 	}
 	if have > latest {
 		return fmt.Errorf("the database is of a newer Hadron: its schema is %d, this binary knows %d", have, latest)
 	}
-	return nil
+	return jobs.Migrate(ctx, s.writer, s.dialect.jobs)
 }
 
-func apply(ctx context.Context, db *sql.DB, file string, version int64) error {
+func (s *Store) apply(ctx context.Context, file string, version int64) error {
 	text, err := migrations.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+	if _, err := tx.ExecContext(ctx, s.dialect.types(string(text))); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations (version, applied_at) VALUES (?, ?)`, version, time.Now().UnixMicro()); err != nil {
+	if _, err := tx.ExecContext(ctx, s.dialect.rebind(`INSERT INTO schema_migrations (version, applied_at) VALUES (?, ?)`), version, time.Now().UnixMicro()); err != nil {
 		return err
 	}
 	return tx.Commit()

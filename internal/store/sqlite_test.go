@@ -83,7 +83,7 @@ func TestMigrationsRunOnceAndNewerSchemasAreRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "hadron.db")
 	s := openAt(t, path)
-	if err := migrate(t.Context(), s.writer, slog.New(slog.DiscardHandler)); err != nil {
+	if err := s.migrate(t.Context()); err != nil {
 		t.Errorf("a second run: %v", err)
 	}
 	var applied int

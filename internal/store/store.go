@@ -28,22 +28,28 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	dialect dialect
-	writer  *sql.DB // of one connection: SQLite has one writer, and the pool's line is fair
+	writer  *sql.DB
 	reader  *sql.DB
 	queue   *jobs.Queue
-	lock    *os.File
+	log     *slog.Logger
+	lock    *os.File  // of a SQLite file
+	bell    *doorbell // of a PostgreSQL database
 	closed  sync.Once
 }
 
 const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
 
-// Open opens the database that a URL names ("sqlite:PATH"), makes it if it is
-// not there, and brings its tables up to date. A SQLite file serves one
-// process at a time: a second Open of it is refused.
+// Open opens the database that a URL names ("sqlite:PATH" or
+// "postgres://USER:PASSWORD@HOST/DATABASE"), makes its tables if they are not
+// there, and brings them up to date. A SQLite file serves one process at a
+// time: a second Open of it is refused. A PostgreSQL database serves many.
 func Open(ctx context.Context, database string, log *slog.Logger) (*Store, error) {
+	if IsPostgres(database) {
+		return openPostgres(ctx, database, log)
+	}
 	path, ok := strings.CutPrefix(database, "sqlite:")
 	if !ok {
-		return nil, fmt.Errorf("database %q: only sqlite:PATH is supported so far", redactURL(database))
+		return nil, fmt.Errorf("database %q: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE", redactURL(database))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
@@ -52,32 +58,30 @@ func Open(ctx context.Context, database string, log *slog.Logger) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dialect: sqliteDialect, lock: lock}
-	if err := s.open(ctx, path, log); err != nil {
+	s := &Store{dialect: sqliteDialect(), lock: lock, log: log}
+	if err := s.openSQLite(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
+func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := ownersAlone(path); err != nil {
 		return err
 	}
 	var err error
 	file := &url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
+	// One writing connection: SQLite has one writer, and the pool's line is fair.
 	if s.writer, err = openPool(file.String()+sqlitePragmas+"&_txlock=immediate", 1); err != nil {
 		return err
 	}
 	if s.reader, err = openPool(file.String()+sqlitePragmas, 8); err != nil {
 		return err
 	}
-	if err := migrate(ctx, s.writer, log); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if err := jobs.Migrate(ctx, s.writer); err != nil {
-		return fmt.Errorf("job tables: %w", err)
-	}
-	s.queue, err = jobs.NewQueue(s.writer)
+	s.queue, err = jobs.NewQueue(s.writer, s.dialect.jobs)
 	return err
 }
 
@@ -106,6 +110,9 @@ func openPool(dsn string, connections int) (*sql.DB, error) {
 func (s *Store) Close() error {
 	var errs []error
 	s.closed.Do(func() {
+		if s.bell != nil {
+			s.bell.close()
+		}
 		for _, db := range []*sql.DB{s.reader, s.writer} {
 			if db != nil {
 				errs = append(errs, db.Close())
@@ -121,10 +128,13 @@ func (s *Store) Close() error {
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.reader.PingContext(ctx) }
 
+// Shared reports whether other processes may use the same database.
+func (s *Store) Shared() bool { return s.dialect.shared }
+
 // NewWorker makes the side of the job queue that runs handlers.
 func (s *Store) NewWorker(cfg jobs.Config, handlers map[jobs.Kind]jobs.Handler) (*jobs.Worker, error) {
 	cfg.Queue = s.queue
-	return jobs.NewWorker(s.writer, cfg, handlers)
+	return jobs.NewWorker(cfg, handlers)
 }
 
 // Tx is a transaction. It must not be used after its function has returned.
@@ -136,15 +146,20 @@ type Tx struct {
 	tallies  map[group]int64 // what this transaction changes of how many there are
 }
 
-// View runs f with a consistent, read-only view.
+// View runs f with a consistent, read-only view. It may run f again, like Update.
 func (s *Store) View(ctx context.Context, f func(*Tx) error) error {
-	return s.run(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, f)
+	return s.again(ctx, func() error { return s.run(ctx, s.reader, s.dialect.view, f) })
 }
 
 // Update runs f in a transaction that is durable once Update returns nil, and
-// leaves no trace if f or the commit fails.
+// leaves no trace if f or the commit fails. It is as if no other transaction
+// ran meanwhile.
+//
+// Where several processes share the database, f is run again if the
+// transaction met another one, or if the connection was lost before the
+// commit: f must not build on what a run before has left outside of it.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
-	return s.run(ctx, s.writer, nil, f)
+	return s.again(ctx, func() error { return s.run(ctx, s.writer, s.dialect.update, f) })
 }
 
 func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
@@ -161,10 +176,11 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 		return err
 	}
 	if err := sqlTx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return &commitError{err}
 	}
 	if tx.enqueued {
 		s.queue.Wake()
+		s.bell.ring()
 	}
 	for _, f := range tx.after {
 		f()
@@ -174,6 +190,13 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 
 // After has f called once the transaction is durable.
 func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
+
+// commitError is the failure of a commit. Unless the database refused it, the
+// transaction may have been committed.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+func (e *commitError) Unwrap() error { return e.err }
 
 // Enqueue adds jobs that exist exactly if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
@@ -188,15 +211,15 @@ func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
 }
 
 func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return tx.sql.QueryContext(ctx, query, args...)
+	return tx.sql.QueryContext(ctx, tx.store.dialect.rebind(query), args...)
 }
 
 func (tx *Tx) queryRow(ctx context.Context, query string, args, dest []any) error {
-	return tx.sql.QueryRowContext(ctx, query, args...).Scan(dest...)
+	return tx.sql.QueryRowContext(ctx, tx.store.dialect.rebind(query), args...).Scan(dest...)
 }
 
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return tx.sql.ExecContext(ctx, query, args...)
+	return tx.sql.ExecContext(ctx, tx.store.dialect.rebind(query), args...)
 }
 
 func (tx *Tx) execCount(ctx context.Context, query string, args ...any) (int64, error) {
@@ -205,21 +228,6 @@ func (tx *Tx) execCount(ctx context.Context, query string, args ...any) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-// dialect is where the engines differ.
-type dialect struct {
-	isUnique   func(error) bool // a unique key is taken
-	tallySlots int64            // over how many rows a count is spread
-}
-
-var sqliteDialect = dialect{
-	tallySlots: 1, // there is one writer
-	isUnique: func(err error) bool {
-		const constraintUnique, constraintPrimaryKey = 2067, 1555
-		e, ok := errors.AsType[*sqlite.Error](err)
-		return ok && (e.Code() == constraintUnique || e.Code() == constraintPrimaryKey)
-	},
 }
 
 // redactURL cuts the password out of a database URL.

@@ -1,26 +1,105 @@
 package store_test
 
 import (
+	"context"
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/store/postgrestest"
 	"github.com/hadronhq/hadron/internal/store/storetest"
 )
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) *store.Store {
-		s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "hadron.db"), slog.New(slog.DiscardHandler))
+		return open(t, "sqlite:"+filepath.Join(t.TempDir(), "hadron.db"))
+	})
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	postgrestest.Server(t)
+	storetest.Run(t, func(t *testing.T) *store.Store { return open(t, postgrestest.URL(t)) })
+}
+
+func open(t *testing.T, database string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestJobsOfNodesThatAreGoneAreTakenBack(t *testing.T) {
+	t.Parallel()
+	s := open(t, postgrestest.URL(t))
+	ran := make(chan string, 10)
+	awake := make(chan struct{})
+	work := func(node string, handler jobs.Handler) {
+		if err := s.Beat(t.Context(), node, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		w, err := s.NewWorker(jobs.Config{Logger: slog.New(slog.DiscardHandler), Node: node, Concurrency: 1}, map[jobs.Kind]jobs.Handler{jobs.Deploy: handler})
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
+			if err := w.Stop(context.Background()); err != nil {
 				t.Error(err)
 			}
 		})
-		return s
+	}
+	work("sleeper", func(_ context.Context, j jobs.Job) (jobs.Next, error) {
+		ran <- "sleeper " + j.Key
+		<-awake
+		return jobs.Done(), nil
 	})
+	err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.Enqueue(t.Context(), jobs.Job{Kind: jobs.Deploy, Key: "d"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-ran; got != "sleeper d" {
+		t.Fatal(got)
+	}
+	takeBack := func(want int) {
+		t.Helper()
+		if n, err := s.TakeBackJobs(t.Context()); err != nil || n != want {
+			t.Errorf("took back %d jobs, %v; want %d", n, err, want)
+		}
+	}
+	takeBack(0)
+	if err := s.Beat(t.Context(), "sleeper", -time.Second); err != nil {
+		t.Fatal(err)
+	}
+	takeBack(1)
+	takeBack(0)
+	done := make(chan struct{})
+	work("other", func(_ context.Context, j jobs.Job) (jobs.Next, error) {
+		ran <- "other " + j.Key
+		<-done
+		return jobs.Done(), nil
+	})
+	if got := <-ran; got != "other d" {
+		t.Fatal(got)
+	}
+	close(awake) // what the sleeper says now must not end the other's job
+	time.Sleep(200 * time.Millisecond)
+	if err := s.Leave(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	takeBack(1)
+	close(done)
 }

@@ -86,13 +86,13 @@ func deploymentsByFilter(t *testing.T, d db) {
 	}
 }
 
-// claim tries to claim and answers whether that worked.
-func (d db) claim(id string, attempt int64, owner string, now time.Time) (proton.Deployment, bool) {
+// claim tries to claim for a lease and answers whether that worked.
+func (d db) claim(id string, attempt int64, owner string, lease time.Duration) (proton.Deployment, bool) {
 	d.t.Helper()
 	var got proton.Deployment
 	var ok bool
 	d.update(func(c context.Context, x *store.Tx) (err error) {
-		got, ok, err = x.ClaimDeployment(c, id, attempt, owner, now, now.Add(10*time.Second))
+		got, ok, err = x.ClaimDeployment(c, id, attempt, owner, lease)
 		return err
 	})
 	return got, ok
@@ -103,26 +103,27 @@ func claimsFence(t *testing.T, d db) {
 	waiting.Ready, done.CompletedAt = false, noon
 	d.insert(running("d"), waiting, done)
 	for _, id := range []string{"waiting", "done", "missing"} {
-		if got, ok := d.claim(id, 0, "a", noon); ok {
+		if got, ok := d.claim(id, 0, "a", time.Minute); ok {
 			t.Errorf("%s was claimed: %+v", id, got)
 		}
 	}
-	first, ok := d.claim("d", 0, "a", noon)
-	if !ok || first.Attempt != 1 || first.LeaseOwner != "a" || !first.LeaseUntil.Equal(noon.Add(10*time.Second)) {
+	first, ok := d.claim("d", 0, "a", time.Minute)
+	if left := time.Until(first.LeaseUntil); !ok || first.Attempt != 1 || first.LeaseOwner != "a" || left < 50*time.Second || left > time.Minute {
 		t.Fatalf("the first claim: %t, %+v", ok, first)
 	}
 	for attempt := range int64(3) {
-		if _, ok := d.claim("d", attempt, "b", noon.Add(9*time.Second)); ok {
+		if _, ok := d.claim("d", attempt, "b", time.Minute); ok {
 			t.Errorf("claimed with attempt %d while it is leased", attempt)
 		}
 	}
-	if status, err := d.Heartbeat(t.Context(), "d", 1, noon.Add(20*time.Second)); err != nil || status != proton.InProgress {
+	if status, err := d.Heartbeat(t.Context(), "d", 1, time.Hour); err != nil || status != proton.InProgress {
 		t.Errorf("heartbeat of the holder: %s, %v", status, err)
 	}
-	if _, ok := d.claim("d", 1, "b", noon.Add(15*time.Second)); ok {
-		t.Error("claimed though a heartbeat prolonged the lease")
+	if left := time.Until(d.deployment("d").LeaseUntil); left < 50*time.Minute {
+		t.Errorf("a heartbeat left the lease at %v", left)
 	}
-	second, ok := d.claim("d", 1, "b", noon.Add(21*time.Second))
+	d.expire("d", 1)
+	second, ok := d.claim("d", 1, "b", time.Minute)
 	if !ok || second.Attempt != 2 || second.LeaseOwner != "b" {
 		t.Fatalf("after the lease ran out: %t, %+v", ok, second)
 	}
@@ -136,7 +137,7 @@ func claimsFence(t *testing.T, d db) {
 		"hand over": d.tryUpdate(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, first, noon) }),
 		"log":       d.AppendLog(t.Context(), "d", 1, []store.LogEvent{{At: noon, Message: "stale"}}),
 	}
-	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, noon.Add(time.Hour))
+	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, time.Hour)
 	for what, err := range lost {
 		if !errors.Is(err, jobs.ErrLost) {
 			t.Errorf("%s of a superseded attempt: %v, want ErrLost", what, err)
@@ -145,26 +146,35 @@ func claimsFence(t *testing.T, d db) {
 	d.same("the new holder's record", second, d.deployment("d"))
 	second.Checkpoint, second.Status = "mine", proton.Cancelling
 	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, second) })
-	if status, err := d.Heartbeat(t.Context(), "d", 2, noon.Add(time.Minute)); err != nil || status != proton.Cancelling {
+	if status, err := d.Heartbeat(t.Context(), "d", 2, time.Minute); err != nil || status != proton.Cancelling {
 		t.Errorf("a heartbeat tells of the cancel request: %s, %v", status, err)
 	}
 	second.CompletedAt = noon
 	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, second) })
-	if _, err := d.Heartbeat(t.Context(), "d", 2, noon); !errors.Is(err, jobs.ErrLost) {
+	if _, err := d.Heartbeat(t.Context(), "d", 2, time.Minute); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("heartbeat of what has ended: %v", err)
+	}
+}
+
+// expire lets the lease of an attempt run out.
+func (d db) expire(id string, attempt int64) {
+	d.t.Helper()
+	if _, err := d.Heartbeat(d.t.Context(), id, attempt, -time.Millisecond); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
 func expiredLeasesAreQueuedAgain(t *testing.T, d db) {
 	d.insert(running("expired"), running("held"), running("never-claimed"), running("ended"))
-	d.claim("expired", 0, "a", noon)
-	d.claim("held", 0, "a", noon.Add(5*time.Second))
-	ended, _ := d.claim("ended", 0, "a", noon)
+	d.claim("expired", 0, "a", time.Minute)
+	d.expire("expired", 1)
+	d.claim("held", 0, "a", time.Minute)
+	ended, _ := d.claim("ended", 0, "a", -time.Second)
 	ended.CompletedAt = noon
 	d.update(func(c context.Context, x *store.Tx) error { return x.SaveHeldDeployment(c, ended) })
 	d.work() // the jobs of their insertion
 	for _, want := range []int{1, 0} {
-		if n, err := d.RequeueExpired(t.Context(), noon.Add(12*time.Second)); err != nil || n != want {
+		if n, err := d.RequeueExpired(t.Context()); err != nil || n != want {
 			t.Errorf("queued %d, %v; want %d", n, err, want)
 		}
 	}
@@ -173,7 +183,7 @@ func expiredLeasesAreQueuedAgain(t *testing.T, d db) {
 		t.Errorf("after it was queued: %+v", got)
 	}
 	d.same("jobs", []jobs.Job{deploy("expired", 2)}, d.work())
-	if _, ok := d.claim("expired", 1, "a", noon.Add(time.Minute)); ok {
+	if _, ok := d.claim("expired", 1, "a", time.Minute); ok {
 		t.Error("a job of the past claimed it")
 	}
 }
@@ -182,7 +192,7 @@ func everythingUnfinishedIsQueued(t *testing.T, d db) {
 	waiting, ended := running("waiting"), running("ended")
 	waiting.Ready, ended.CompletedAt, ended.Status = false, noon, proton.Succeeded
 	d.insert(running("held"), running("queued"), waiting, ended)
-	d.claim("held", 0, "a", noon)
+	d.claim("held", 0, "a", time.Minute)
 	version := proton.TemplateVersion{Scope: scope, ID: "v", Kind: proton.ServiceTemplate, TemplateName: "web", Status: proton.RegistrationInProgress}
 	draft := version
 	draft.ID, draft.Minor, draft.Status = "w", 1, proton.Draft
@@ -217,20 +227,20 @@ func waitingDeploymentsAreReleased(t *testing.T, d db) {
 func heldDeploymentsAreHandedOver(t *testing.T, d db) {
 	d.insert(running("d"))
 	d.work()
-	held, _ := d.claim("d", 0, "a", noon)
+	held, _ := d.claim("d", 0, "a", time.Minute)
 	d.update(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, held, time.Time{}) })
 	if got := d.deployment("d"); got.LeaseOwner != "" || !got.LeaseUntil.IsZero() || got.Attempt != 1 {
 		t.Errorf("%+v", got)
 	}
 	d.same("jobs", []jobs.Job{deploy("d", 1)}, d.work())
-	if _, ok := d.claim("d", 1, "b", noon); !ok {
+	if _, ok := d.claim("d", 1, "b", time.Minute); !ok {
 		t.Error("the next worker cannot claim it")
 	}
 }
 
 func logsAreNumbered(t *testing.T, d db) {
 	d.insert(running("d"), running("e"))
-	d.claim("d", 0, "a", noon)
+	d.claim("d", 0, "a", time.Minute)
 	read := func(after int64, limit int) []store.LogEvent {
 		return view(d, func(c context.Context, x *store.Tx) ([]store.LogEvent, error) { return x.Log(c, "d", after, limit) })
 	}

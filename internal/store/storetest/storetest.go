@@ -159,7 +159,7 @@ type ran struct {
 // jobs that were.
 func (d db) work() []jobs.Job {
 	d.t.Helper()
-	marker := jobs.Job{Kind: jobs.Deploy, Key: "marker", Generation: time.Now().UnixNano()}
+	marker := jobs.Job{Kind: jobs.Deploy, Key: "marker", Generation: time.Now().UnixMicro()}
 	other := marker
 	other.Kind = jobs.RegisterTemplateVersion
 	d.update(func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, marker, other) })

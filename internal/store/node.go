@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/jobs"
+)
+
+// Beat says that a node is alive for the length of a lease.
+func (s *Store) Beat(ctx context.Context, node string, lease time.Duration) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		until, args := s.dialect.in(lease)
+		_, err := tx.exec(ctx, "INSERT INTO nodes (id, lease_until) VALUES (?, "+until+") ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
+			append([]any{node}, args...)...)
+		return err
+	})
+}
+
+// Leave says that a node has stopped: others take over at once what it left.
+func (s *Store) Leave(ctx context.Context, node string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, "DELETE FROM nodes WHERE id = ?", node)
+		return err
+	})
+}
+
+// TakeBackJobs queues anew the jobs that nodes had begun which are gone; it
+// answers how many there were. A node that was only asleep may still be at
+// them: handlers have their own fence.
+func (s *Store) TakeBackJobs(ctx context.Context) (int, error) {
+	live, err := s.liveNodes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	left := 0
+	err = s.View(ctx, func(tx *Tx) error {
+		left, err = jobs.CountLeft(ctx, tx.sql, live)
+		return err
+	})
+	if err != nil || left == 0 {
+		return 0, err // the usual case costs no write
+	}
+	err = s.Update(ctx, func(tx *Tx) error {
+		left, err = s.queue.TakeBack(ctx, tx.sql, live)
+		tx.enqueued = left > 0
+		return err
+	})
+	return left, err
+}
+
+func (s *Store) liveNodes(ctx context.Context) (live []string, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		live = []string{}
+		now, args := s.dialect.clock()
+		rows, err := tx.query(ctx, "SELECT id FROM nodes WHERE lease_until >= "+now, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			live = append(live, id)
+		}
+		return rows.Err()
+	})
+	return live, err
+}
