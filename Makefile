@@ -26,7 +26,7 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: tools check test-core test-engines test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+test: tools check test-core test-engines test-browser test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
 
 .PHONY: test-core
 test-core: ## Tests of the product alone; needs only Go
@@ -40,6 +40,10 @@ test-race: ## The product's tests, all with the race detector (slow)
 .PHONY: test-engines
 test-engines: ## The built program with OpenTofu, a scripted CloudFormation and moto ("make tools")
 	$(GO) test -count=1 ./test/engines
+
+.PHONY: test-browser
+test-browser: ## The console in a real browser, which it installs if it can
+	$(GO) test -count=1 -v ./test/browser
 
 .PHONY: test-sdk
 test-sdk: ## The built program against the AWS SDK for Go

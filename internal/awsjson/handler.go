@@ -21,6 +21,9 @@ const (
 	headerErrorType = "X-Amzn-Errortype"
 
 	defaultMaxBody = 1 << 20
+
+	// statusCanceled is what logs and metrics say of a call whose caller went away.
+	statusCanceled = 499
 )
 
 // Config is what a Handler needs besides its operations.
@@ -205,6 +208,9 @@ func (h *Handler) asError(ctx context.Context, op *Operation, err error) *Error 
 	}
 	if sent.Namespace == "" {
 		sent.Namespace = op.Service.Namespace
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		sent.Code, sent.Status = "RequestCanceled", statusCanceled // nobody is there to read it
 	}
 	if sent.Status >= http.StatusInternalServerError {
 		h.config.Logger.ErrorContext(ctx, "operation went wrong", "request_id", RequestID(ctx),

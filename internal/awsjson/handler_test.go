@@ -306,3 +306,24 @@ func TestNewHandlerRefusesAnImplementationWithoutTheMethods(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestCallWhoseCallerWentAwayIsNoInternalError(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var log bytes.Buffer
+	var got awsjson.Finished
+	h := awsjson.NewHandler(operations, echo{}, awsjson.Config{
+		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
+		Observe: func(_ context.Context, f awsjson.Finished) { got = f },
+		Authenticate: func(*http.Request, []byte) (context.Context, error) {
+			cancel()
+			return nil, ctx.Err()
+		},
+	})
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(`{"name":"a"}`))
+	r.Header.Set("X-Amz-Target", operations[0].Target())
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if got.Status != 499 || log.Len() > 0 {
+		t.Errorf("got %+v, log %s", got, log.String())
+	}
+}
