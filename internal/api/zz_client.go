@@ -457,6 +457,11 @@ func (c *Client) UpdateTemplateSyncConfig(ctx context.Context, in *UpdateTemplat
 	return awsjson.Call[UpdateTemplateSyncConfigOutput](ctx, c.transport, &Operations[opUpdateTemplateSyncConfig], in)
 }
 
+// AbandonResource calls the operation of that name.
+func (c *Client) AbandonResource(ctx context.Context, in *AbandonResourceInput) (*AbandonResourceOutput, error) {
+	return awsjson.Call[AbandonResourceOutput](ctx, c.transport, &Operations[opAbandonResource], in)
+}
+
 // CreateAccessKey calls the operation of that name.
 func (c *Client) CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
 	return awsjson.Call[CreateAccessKeyOutput](ctx, c.transport, &Operations[opCreateAccessKey], in)
@@ -502,6 +507,16 @@ func (c *Client) ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*Ex
 	return awsjson.Call[ExplainAccessOutput](ctx, c.transport, &Operations[opExplainAccess], in)
 }
 
+// ForceDeleteResource calls the operation of that name.
+func (c *Client) ForceDeleteResource(ctx context.Context, in *ForceDeleteResourceInput) (*ForceDeleteResourceOutput, error) {
+	return awsjson.Call[ForceDeleteResourceOutput](ctx, c.transport, &Operations[opForceDeleteResource], in)
+}
+
+// GetDeploymentDetails calls the operation of that name.
+func (c *Client) GetDeploymentDetails(ctx context.Context, in *GetDeploymentDetailsInput) (*GetDeploymentDetailsOutput, error) {
+	return awsjson.Call[GetDeploymentDetailsOutput](ctx, c.transport, &Operations[opGetDeploymentDetails], in)
+}
+
 // ListAccessKeys calls the operation of that name.
 func (c *Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
 	return awsjson.Call[ListAccessKeysOutput](ctx, c.transport, &Operations[opListAccessKeys], in)
@@ -510,6 +525,11 @@ func (c *Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*
 // ListConnections calls the operation of that name.
 func (c *Client) ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error) {
 	return awsjson.Call[ListConnectionsOutput](ctx, c.transport, &Operations[opListConnections], in)
+}
+
+// ListDeploymentFiles calls the operation of that name.
+func (c *Client) ListDeploymentFiles(ctx context.Context, in *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error) {
+	return awsjson.Call[ListDeploymentFilesOutput](ctx, c.transport, &Operations[opListDeploymentFiles], in)
 }
 
 // ListDeploymentLogEvents calls the operation of that name.
@@ -530,6 +550,21 @@ func (c *Client) ListTemplateVersionWarnings(ctx context.Context, in *ListTempla
 // ListUsers calls the operation of that name.
 func (c *Client) ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error) {
 	return awsjson.Call[ListUsersOutput](ctx, c.transport, &Operations[opListUsers], in)
+}
+
+// PreviewDeployment calls the operation of that name.
+func (c *Client) PreviewDeployment(ctx context.Context, in *PreviewDeploymentInput) (*PreviewDeploymentOutput, error) {
+	return awsjson.Call[PreviewDeploymentOutput](ctx, c.transport, &Operations[opPreviewDeployment], in)
+}
+
+// RetryDeployment calls the operation of that name.
+func (c *Client) RetryDeployment(ctx context.Context, in *RetryDeploymentInput) (*RetryDeploymentOutput, error) {
+	return awsjson.Call[RetryDeploymentOutput](ctx, c.transport, &Operations[opRetryDeployment], in)
+}
+
+// RollBackDeployment calls the operation of that name.
+func (c *Client) RollBackDeployment(ctx context.Context, in *RollBackDeploymentInput) (*RollBackDeploymentOutput, error) {
+	return awsjson.Call[RollBackDeploymentOutput](ctx, c.transport, &Operations[opRollBackDeployment], in)
 }
 
 // RotateAccessKey calls the operation of that name.

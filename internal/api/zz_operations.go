@@ -101,6 +101,7 @@ type Proton interface {
 
 // Hadron is what a server of service Hadron 2026-11-23 implements.
 type Hadron interface {
+	AbandonResource(ctx context.Context, in *AbandonResourceInput) (*AbandonResourceOutput, error)
 	CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error)
 	CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error)
@@ -110,12 +111,18 @@ type Hadron interface {
 	DeleteRole(ctx context.Context, in *DeleteRoleInput) (*DeleteRoleOutput, error)
 	DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error)
 	ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*ExplainAccessOutput, error)
+	ForceDeleteResource(ctx context.Context, in *ForceDeleteResourceInput) (*ForceDeleteResourceOutput, error)
+	GetDeploymentDetails(ctx context.Context, in *GetDeploymentDetailsInput) (*GetDeploymentDetailsOutput, error)
 	ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
+	ListDeploymentFiles(ctx context.Context, in *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
 	ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
 	ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error)
+	PreviewDeployment(ctx context.Context, in *PreviewDeploymentInput) (*PreviewDeploymentOutput, error)
+	RetryDeployment(ctx context.Context, in *RetryDeploymentInput) (*RetryDeploymentOutput, error)
+	RollBackDeployment(ctx context.Context, in *RollBackDeploymentInput) (*RollBackDeploymentOutput, error)
 	RotateAccessKey(ctx context.Context, in *RotateAccessKeyInput) (*RotateAccessKeyOutput, error)
 	UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error)
@@ -239,6 +246,7 @@ const (
 	opUpdateServiceTemplate
 	opUpdateServiceTemplateVersion
 	opUpdateTemplateSyncConfig
+	opAbandonResource
 	opCreateAccessKey
 	opCreateConnection
 	opCreateRole
@@ -248,12 +256,18 @@ const (
 	opDeleteRole
 	opDeleteUser
 	opExplainAccess
+	opForceDeleteResource
+	opGetDeploymentDetails
 	opListAccessKeys
 	opListConnections
+	opListDeploymentFiles
 	opListDeploymentLogEvents
 	opListRoles
 	opListTemplateVersionWarnings
 	opListUsers
+	opPreviewDeployment
+	opRetryDeployment
+	opRollBackDeployment
 	opRotateAccessKey
 	opUpdateAccessKey
 	opUpdateConnection
@@ -988,6 +1002,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Proton.UpdateTemplateSyncConfig),
 	},
+	opAbandonResource: {
+		Service: ServiceHadron,
+		Name:    "AbandonResource",
+		Input:   &shapes[shapeAbandonResourceInput],
+		Output:  &shapes[shapeAbandonResourceOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.AbandonResource),
+	},
 	opCreateAccessKey: {
 		Service: ServiceHadron,
 		Name:    "CreateAccessKey",
@@ -1060,6 +1082,22 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ExplainAccess),
 	},
+	opForceDeleteResource: {
+		Service: ServiceHadron,
+		Name:    "ForceDeleteResource",
+		Input:   &shapes[shapeForceDeleteResourceInput],
+		Output:  &shapes[shapeForceDeleteResourceOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ForceDeleteResource),
+	},
+	opGetDeploymentDetails: {
+		Service: ServiceHadron,
+		Name:    "GetDeploymentDetails",
+		Input:   &shapes[shapeGetDeploymentDetailsInput],
+		Output:  &shapes[shapeGetDeploymentDetailsOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.GetDeploymentDetails),
+	},
 	opListAccessKeys: {
 		Service: ServiceHadron,
 		Name:    "ListAccessKeys",
@@ -1075,6 +1113,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListConnectionsOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListConnections),
+	},
+	opListDeploymentFiles: {
+		Service: ServiceHadron,
+		Name:    "ListDeploymentFiles",
+		Input:   &shapes[shapeListDeploymentFilesInput],
+		Output:  &shapes[shapeListDeploymentFilesOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListDeploymentFiles),
 	},
 	opListDeploymentLogEvents: {
 		Service: ServiceHadron,
@@ -1107,6 +1153,30 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListUsersOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListUsers),
+	},
+	opPreviewDeployment: {
+		Service: ServiceHadron,
+		Name:    "PreviewDeployment",
+		Input:   &shapes[shapePreviewDeploymentInput],
+		Output:  &shapes[shapePreviewDeploymentOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.PreviewDeployment),
+	},
+	opRetryDeployment: {
+		Service: ServiceHadron,
+		Name:    "RetryDeployment",
+		Input:   &shapes[shapeRetryDeploymentInput],
+		Output:  &shapes[shapeRetryDeploymentOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.RetryDeployment),
+	},
+	opRollBackDeployment: {
+		Service: ServiceHadron,
+		Name:    "RollBackDeployment",
+		Input:   &shapes[shapeRollBackDeploymentInput],
+		Output:  &shapes[shapeRollBackDeploymentOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.RollBackDeployment),
 	},
 	opRotateAccessKey: {
 		Service: ServiceHadron,

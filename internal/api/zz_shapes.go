@@ -6,7 +6,9 @@ import "github.com/hadronhq/hadron/internal/awsjson"
 
 // Positions in shapes.
 const (
-	shapeAcceptEnvironmentAccountConnectionInput = iota
+	shapeAbandonResourceInput = iota
+	shapeAbandonResourceOutput
+	shapeAcceptEnvironmentAccountConnectionInput
 	shapeAcceptEnvironmentAccountConnectionOutput
 	shapeAccessDecision
 	shapeAccessDeniedException
@@ -122,18 +124,33 @@ const (
 	shapeDeleteTemplateSyncConfigOutput
 	shapeDeleteUserInput
 	shapeDeleteUserOutput
+	shapeDeployedResource
+	shapeDeployedThing
+	shapeDeployedThingList
 	shapeDeployment
 	shapeDeploymentArn
+	shapeDeploymentDetails
+	shapeDeploymentFile
+	shapeDeploymentFileList
+	shapeDeploymentFilePath
 	shapeDeploymentId
+	shapeDeploymentIdTextList
 	shapeDeploymentLogEvent
 	shapeDeploymentLogEventList
 	shapeDeploymentLogMessage
+	shapeDeploymentMilestone
+	shapeDeploymentMilestoneList
+	shapeDeploymentNextStep
+	shapeDeploymentNextStepList
+	shapeDeploymentPreview
 	shapeDeploymentState
 	shapeDeploymentStatus
 	shapeDeploymentSummary
 	shapeDeploymentSummaryList
 	shapeDeploymentTargetResourceType
 	shapeDeploymentUpdateType
+	shapeDeploymentValue
+	shapeDeploymentValueList
 	shapeDescription
 	shapeDisplayName
 	shapeEmptyNextToken
@@ -163,11 +180,15 @@ const (
 	shapeErrorMessage
 	shapeExplainAccessInput
 	shapeExplainAccessOutput
+	shapeForceDeleteResourceInput
+	shapeForceDeleteResourceOutput
 	shapeFullTemplateVersionNumber
 	shapeGetAccountSettingsInput
 	shapeGetAccountSettingsOutput
 	shapeGetComponentInput
 	shapeGetComponentOutput
+	shapeGetDeploymentDetailsInput
+	shapeGetDeploymentDetailsOutput
 	shapeGetDeploymentInput
 	shapeGetDeploymentOutput
 	shapeGetEnvironmentAccountConnectionInput
@@ -204,7 +225,14 @@ const (
 	shapeGetTemplateSyncStatusOutput
 	shapeGitBranchName
 	shapeGraceSeconds
+	shapeHadronDeploymentGoal
+	shapeHadronFlag
+	shapeHadronNumber
+	shapeHadronSpec
 	shapeHadronTemplateType
+	shapeHadronText
+	shapeHadronTextList
+	shapeHadronWord
 	shapeIamArn
 	shapeInteger
 	shapeInternalServerException
@@ -219,6 +247,8 @@ const (
 	shapeListComponentsOutput
 	shapeListConnectionsInput
 	shapeListConnectionsOutput
+	shapeListDeploymentFilesInput
+	shapeListDeploymentFilesOutput
 	shapeListDeploymentLogEventsInput
 	shapeListDeploymentLogEventsOutput
 	shapeListDeploymentsInput
@@ -286,6 +316,8 @@ const (
 	shapeOutputsList
 	shapePolicyDocument
 	shapePolicyName
+	shapePreviewDeploymentInput
+	shapePreviewDeploymentOutput
 	shapePrincipalArnText
 	shapeProvisionedResource
 	shapeProvisionedResourceEngine
@@ -321,12 +353,16 @@ const (
 	shapeResourceSyncEvents
 	shapeResourceSyncStatus
 	shapeResourceText
+	shapeRetryDeploymentInput
+	shapeRetryDeploymentOutput
 	shapeRevision
 	shapeRole
 	shapeRoleArn
 	shapeRoleArnOrEmptyString
 	shapeRoleList
 	shapeRoleName
+	shapeRollBackDeploymentInput
+	shapeRollBackDeploymentOutput
 	shapeRotateAccessKeyInput
 	shapeRotateAccessKeyOutput
 	shapeS3Bucket
@@ -441,6 +477,21 @@ const (
 
 // shapes describes every shape of every service.
 var shapes = awsjson.Link([]awsjson.Shape{
+	shapeAbandonResourceInput: {
+		Name: "AbandonResourceInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resource", ShapeID: shapeDeployedResource, Required: true},
+		},
+	},
+	shapeAbandonResourceOutput: {
+		Name: "AbandonResourceOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "left", ShapeID: shapeDeployedThingList},
+		},
+	},
 	shapeAcceptEnvironmentAccountConnectionInput: {
 		Name: "AcceptEnvironmentAccountConnectionInput",
 		Kind: awsjson.Structure,
@@ -1353,6 +1404,25 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "DeleteUserOutput",
 		Kind: awsjson.Structure,
 	},
+	shapeDeployedResource: {
+		Name:    "DeployedResource",
+		Kind:    awsjson.String,
+		Limits:  &awsjson.Limits{Min: 1, Max: 500},
+		Pattern: "^[\\w:/+=,.@-]+$",
+	},
+	shapeDeployedThing: {
+		Name: "DeployedThing",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "name", ShapeID: shapeHadronWord, Required: true},
+			{Name: "identifier", ShapeID: shapeHadronWord},
+		},
+	},
+	shapeDeployedThingList: {
+		Name:      "DeployedThingList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeployedThing,
+	},
 	shapeDeployment: {
 		Name: "Deployment",
 		Kind: awsjson.Structure,
@@ -1381,10 +1451,66 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "DeploymentArn",
 		Kind: awsjson.String,
 	},
+	shapeDeploymentDetails: {
+		Name: "DeploymentDetails",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "id", ShapeID: shapeDeploymentId, Required: true},
+			{Name: "arn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "resourceType", ShapeID: shapeHadronWord, Required: true},
+			{Name: "goal", ShapeID: shapeHadronDeploymentGoal, Required: true},
+			{Name: "status", ShapeID: shapeHadronWord, Required: true},
+			{Name: "statusMessage", ShapeID: shapeHadronText},
+			{Name: "statusReason", ShapeID: shapeHadronText},
+			{Name: "nextSteps", ShapeID: shapeDeploymentNextStepList},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "completedAt", ShapeID: shapeTimestamp},
+			{Name: "engine", ShapeID: shapeHadronWord},
+			{Name: "attempts", ShapeID: shapeHadronNumber},
+			{Name: "current", ShapeID: shapeHadronFlag},
+			{Name: "templateName", ShapeID: shapeHadronWord},
+			{Name: "templateVersion", ShapeID: shapeHadronWord},
+			{Name: "templateVersionBefore", ShapeID: shapeHadronWord},
+			{Name: "spec", ShapeID: shapeHadronSpec},
+			{Name: "precedingSucceededDeploymentId", ShapeID: shapeHadronWord},
+			{Name: "preview", ShapeID: shapeDeploymentPreview},
+			{Name: "timeline", ShapeID: shapeDeploymentMilestoneList},
+			{Name: "inputs", ShapeID: shapeDeploymentValueList},
+			{Name: "outputs", ShapeID: shapeDeploymentValueList},
+			{Name: "provisionedResources", ShapeID: shapeDeployedThingList},
+			{Name: "fileCount", ShapeID: shapeHadronNumber},
+		},
+	},
+	shapeDeploymentFile: {
+		Name: "DeploymentFile",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "path", ShapeID: shapeHadronWord, Required: true},
+			{Name: "size", ShapeID: shapeHadronNumber, Required: true},
+			{Name: "content", ShapeID: shapeHadronText},
+			{Name: "note", ShapeID: shapeHadronWord},
+		},
+	},
+	shapeDeploymentFileList: {
+		Name:      "DeploymentFileList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeploymentFile,
+	},
+	shapeDeploymentFilePath: {
+		Name:   "DeploymentFilePath",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 1024},
+	},
 	shapeDeploymentId: {
 		Name:    "DeploymentId",
 		Kind:    awsjson.String,
 		Pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+	},
+	shapeDeploymentIdTextList: {
+		Name:      "DeploymentIdTextList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeploymentId,
 	},
 	shapeDeploymentLogEvent: {
 		Name: "DeploymentLogEvent",
@@ -1403,6 +1529,45 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name:      "DeploymentLogMessage",
 		Kind:      awsjson.String,
 		Sensitive: true,
+	},
+	shapeDeploymentMilestone: {
+		Name: "DeploymentMilestone",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "at", ShapeID: shapeTimestamp, Required: true},
+			{Name: "until", ShapeID: shapeTimestamp},
+			{Name: "times", ShapeID: shapeHadronNumber},
+			{Name: "kind", ShapeID: shapeHadronWord, Required: true},
+			{Name: "attempt", ShapeID: shapeHadronNumber},
+			{Name: "message", ShapeID: shapeHadronText},
+		},
+	},
+	shapeDeploymentMilestoneList: {
+		Name:      "DeploymentMilestoneList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeploymentMilestone,
+	},
+	shapeDeploymentNextStep: {
+		Name: "DeploymentNextStep",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "description", ShapeID: shapeHadronWord, Required: true},
+			{Name: "command", ShapeID: shapeHadronWord},
+		},
+	},
+	shapeDeploymentNextStepList: {
+		Name:      "DeploymentNextStepList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeploymentNextStep,
+	},
+	shapeDeploymentPreview: {
+		Name: "DeploymentPreview",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "summary", ShapeID: shapeHadronText, Required: true},
+			{Name: "details", ShapeID: shapeHadronTextList},
+			{Name: "createdAt", ShapeID: shapeTimestamp},
+		},
 	},
 	shapeDeploymentState: {
 		Name:  "DeploymentState",
@@ -1455,6 +1620,20 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "DeploymentUpdateType",
 		Kind: awsjson.String,
 		Enum: []string{"NONE", "CURRENT_VERSION", "MINOR_VERSION", "MAJOR_VERSION"},
+	},
+	shapeDeploymentValue: {
+		Name: "DeploymentValue",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "name", ShapeID: shapeHadronWord, Required: true},
+			{Name: "before", ShapeID: shapeHadronText},
+			{Name: "after", ShapeID: shapeHadronText},
+		},
+	},
+	shapeDeploymentValueList: {
+		Name:      "DeploymentValueList",
+		Kind:      awsjson.List,
+		ElementID: shapeDeploymentValue,
 	},
 	shapeDescription: {
 		Name:      "Description",
@@ -1724,6 +1903,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "statement", ShapeID: shapeStatementNumber},
 		},
 	},
+	shapeForceDeleteResourceInput: {
+		Name: "ForceDeleteResourceInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resource", ShapeID: shapeDeployedResource, Required: true},
+		},
+	},
+	shapeForceDeleteResourceOutput: {
+		Name: "ForceDeleteResourceOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "status", ShapeID: shapeHadronWord},
+			{Name: "deploymentIds", ShapeID: shapeDeploymentIdTextList},
+		},
+	},
 	shapeFullTemplateVersionNumber: {
 		Name:    "FullTemplateVersionNumber",
 		Kind:    awsjson.String,
@@ -1753,6 +1948,20 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "component", ShapeID: shapeComponent},
+		},
+	},
+	shapeGetDeploymentDetailsInput: {
+		Name: "GetDeploymentDetailsInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId, Required: true},
+		},
+	},
+	shapeGetDeploymentDetailsOutput: {
+		Name: "GetDeploymentDetailsOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "details", ShapeID: shapeDeploymentDetails, Required: true},
 		},
 	},
 	shapeGetDeploymentInput: {
@@ -2022,10 +2231,43 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:   awsjson.Integer,
 		Limits: &awsjson.Limits{Min: 0, Max: 604800},
 	},
+	shapeHadronDeploymentGoal: {
+		Name: "HadronDeploymentGoal",
+		Kind: awsjson.String,
+		Enum: []string{"APPLY", "DESTROY"},
+	},
+	shapeHadronFlag: {
+		Name: "HadronFlag",
+		Kind: awsjson.Boolean,
+	},
+	shapeHadronNumber: {
+		Name: "HadronNumber",
+		Kind: awsjson.Integer,
+	},
+	shapeHadronSpec: {
+		Name:      "HadronSpec",
+		Kind:      awsjson.String,
+		Limits:    &awsjson.Limits{Min: 1, Max: 51200},
+		Sensitive: true,
+	},
 	shapeHadronTemplateType: {
 		Name: "HadronTemplateType",
 		Kind: awsjson.String,
 		Enum: []string{"ENVIRONMENT", "SERVICE"},
+	},
+	shapeHadronText: {
+		Name:      "HadronText",
+		Kind:      awsjson.String,
+		Sensitive: true,
+	},
+	shapeHadronTextList: {
+		Name:      "HadronTextList",
+		Kind:      awsjson.List,
+		ElementID: shapeHadronText,
+	},
+	shapeHadronWord: {
+		Name: "HadronWord",
+		Kind: awsjson.String,
 	},
 	shapeIamArn: {
 		Name: "IamArn",
@@ -2128,6 +2370,21 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "connections", ShapeID: shapeConnectionList, Required: true},
 			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListDeploymentFilesInput: {
+		Name: "ListDeploymentFilesInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId, Required: true},
+			{Name: "path", ShapeID: shapeDeploymentFilePath},
+		},
+	},
+	shapeListDeploymentFilesOutput: {
+		Name: "ListDeploymentFilesOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "files", ShapeID: shapeDeploymentFileList, Required: true},
 		},
 	},
 	shapeListDeploymentLogEventsInput: {
@@ -2639,6 +2896,31 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "PolicyName",
 		Kind: awsjson.String,
 	},
+	shapePreviewDeploymentInput: {
+		Name: "PreviewDeploymentInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resource", ShapeID: shapeDeployedResource, Required: true},
+			{Name: "goal", ShapeID: shapeHadronDeploymentGoal},
+			{Name: "spec", ShapeID: shapeHadronSpec},
+			{Name: "templateMajorVersion", ShapeID: shapeVersionPart},
+			{Name: "templateMinorVersion", ShapeID: shapeVersionPart},
+		},
+	},
+	shapePreviewDeploymentOutput: {
+		Name: "PreviewDeploymentOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "engine", ShapeID: shapeHadronWord},
+			{Name: "templateName", ShapeID: shapeHadronWord},
+			{Name: "templateVersion", ShapeID: shapeHadronWord},
+			{Name: "templateVersionBefore", ShapeID: shapeHadronWord},
+			{Name: "preview", ShapeID: shapeDeploymentPreview, Required: true},
+			{Name: "inputs", ShapeID: shapeDeploymentValueList},
+			{Name: "files", ShapeID: shapeDeploymentFileList},
+		},
+	},
 	shapePrincipalArnText: {
 		Name:   "PrincipalArnText",
 		Kind:   awsjson.String,
@@ -2879,6 +3161,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:   awsjson.String,
 		Limits: &awsjson.Limits{Min: 1, Max: 2048},
 	},
+	shapeRetryDeploymentInput: {
+		Name: "RetryDeploymentInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId, Required: true},
+		},
+	},
+	shapeRetryDeploymentOutput: {
+		Name: "RetryDeploymentOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId},
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "status", ShapeID: shapeHadronWord, Required: true},
+		},
+	},
 	shapeRevision: {
 		Name: "Revision",
 		Kind: awsjson.Structure,
@@ -2925,6 +3223,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:    awsjson.String,
 		Limits:  &awsjson.Limits{Min: 1, Max: 64},
 		Pattern: "^[\\w+=,.@-]+$",
+	},
+	shapeRollBackDeploymentInput: {
+		Name: "RollBackDeploymentInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId, Required: true},
+		},
+	},
+	shapeRollBackDeploymentOutput: {
+		Name: "RollBackDeploymentOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "deploymentId", ShapeID: shapeDeploymentId},
+			{Name: "resourceArn", ShapeID: shapeHadronWord, Required: true},
+			{Name: "status", ShapeID: shapeHadronWord, Required: true},
+		},
 	},
 	shapeRotateAccessKeyInput: {
 		Name: "RotateAccessKeyInput",

@@ -4,6 +4,17 @@ package api
 
 import "github.com/hadronhq/hadron/internal/awsjson"
 
+// AbandonResourceInput is a structure of the model.
+type AbandonResourceInput struct {
+	Resource *string `json:"resource,omitzero"` // required
+}
+
+// AbandonResourceOutput is a structure of the model.
+type AbandonResourceOutput struct {
+	ResourceArn *string         `json:"resourceArn,omitzero"` // required
+	Left        []DeployedThing `json:"left,omitzero"`
+}
+
 // AcceptEnvironmentAccountConnectionInput is a structure of the model.
 type AcceptEnvironmentAccountConnectionInput struct {
 	Id *string `json:"id,omitzero"` // required
@@ -710,6 +721,12 @@ type DeleteUserInput struct {
 type DeleteUserOutput struct {
 }
 
+// DeployedThing is a structure of the model.
+type DeployedThing struct {
+	Name       *string `json:"name,omitzero"` // required
+	Identifier *string `json:"identifier,omitzero"`
+}
+
 // Deployment is a structure of the model.
 type Deployment struct {
 	Arn                       *string                       `json:"arn,omitzero"` // required
@@ -732,10 +749,70 @@ type Deployment struct {
 	TargetState               *DeploymentState              `json:"targetState,omitzero"`
 }
 
+// DeploymentDetails is a structure of the model.
+type DeploymentDetails struct {
+	Id                             *string               `json:"id,omitzero"`           // required
+	Arn                            *string               `json:"arn,omitzero"`          // required
+	ResourceArn                    *string               `json:"resourceArn,omitzero"`  // required
+	ResourceType                   *string               `json:"resourceType,omitzero"` // required
+	Goal                           *HadronDeploymentGoal `json:"goal,omitzero"`         // required
+	Status                         *string               `json:"status,omitzero"`       // required
+	StatusMessage                  *string               `json:"statusMessage,omitzero"`
+	StatusReason                   *string               `json:"statusReason,omitzero"`
+	NextSteps                      []DeploymentNextStep  `json:"nextSteps,omitzero"`
+	CreatedAt                      *awsjson.Timestamp    `json:"createdAt,omitzero"` // required
+	CompletedAt                    *awsjson.Timestamp    `json:"completedAt,omitzero"`
+	Engine                         *string               `json:"engine,omitzero"`
+	Attempts                       *int64                `json:"attempts,omitzero"`
+	Current                        *bool                 `json:"current,omitzero"`
+	TemplateName                   *string               `json:"templateName,omitzero"`
+	TemplateVersion                *string               `json:"templateVersion,omitzero"`
+	TemplateVersionBefore          *string               `json:"templateVersionBefore,omitzero"`
+	Spec                           *string               `json:"spec,omitzero"`
+	PrecedingSucceededDeploymentId *string               `json:"precedingSucceededDeploymentId,omitzero"`
+	Preview                        *DeploymentPreview    `json:"preview,omitzero"`
+	Timeline                       []DeploymentMilestone `json:"timeline,omitzero"`
+	Inputs                         []DeploymentValue     `json:"inputs,omitzero"`
+	Outputs                        []DeploymentValue     `json:"outputs,omitzero"`
+	ProvisionedResources           []DeployedThing       `json:"provisionedResources,omitzero"`
+	FileCount                      *int64                `json:"fileCount,omitzero"`
+}
+
+// DeploymentFile is a structure of the model.
+type DeploymentFile struct {
+	Path    *string `json:"path,omitzero"` // required
+	Size    *int64  `json:"size,omitzero"` // required
+	Content *string `json:"content,omitzero"`
+	Note    *string `json:"note,omitzero"`
+}
+
 // DeploymentLogEvent is a structure of the model.
 type DeploymentLogEvent struct {
 	Timestamp *awsjson.Timestamp `json:"timestamp,omitzero"` // required
 	Message   *string            `json:"message,omitzero"`   // required
+}
+
+// DeploymentMilestone is a structure of the model.
+type DeploymentMilestone struct {
+	At      *awsjson.Timestamp `json:"at,omitzero"` // required
+	Until   *awsjson.Timestamp `json:"until,omitzero"`
+	Times   *int64             `json:"times,omitzero"`
+	Kind    *string            `json:"kind,omitzero"` // required
+	Attempt *int64             `json:"attempt,omitzero"`
+	Message *string            `json:"message,omitzero"`
+}
+
+// DeploymentNextStep is a structure of the model.
+type DeploymentNextStep struct {
+	Description *string `json:"description,omitzero"` // required
+	Command     *string `json:"command,omitzero"`
+}
+
+// DeploymentPreview is a structure of the model.
+type DeploymentPreview struct {
+	Summary   *string            `json:"summary,omitzero"` // required
+	Details   []string           `json:"details,omitzero"`
+	CreatedAt *awsjson.Timestamp `json:"createdAt,omitzero"`
 }
 
 // DeploymentState is a structure of the model, a union: exactly one member is set.
@@ -834,6 +911,13 @@ func (DeploymentUpdateType) Values() []DeploymentUpdateType {
 		DeploymentUpdateTypeMinorVersion,
 		DeploymentUpdateTypeMajorVersion,
 	}
+}
+
+// DeploymentValue is a structure of the model.
+type DeploymentValue struct {
+	Name   *string `json:"name,omitzero"` // required
+	Before *string `json:"before,omitzero"`
+	After  *string `json:"after,omitzero"`
 }
 
 // Environment is a structure of the model.
@@ -1033,6 +1117,18 @@ type ExplainAccessOutput struct {
 	Statement *int64          `json:"statement,omitzero"`
 }
 
+// ForceDeleteResourceInput is a structure of the model.
+type ForceDeleteResourceInput struct {
+	Resource *string `json:"resource,omitzero"` // required
+}
+
+// ForceDeleteResourceOutput is a structure of the model.
+type ForceDeleteResourceOutput struct {
+	ResourceArn   *string  `json:"resourceArn,omitzero"` // required
+	Status        *string  `json:"status,omitzero"`
+	DeploymentIds []string `json:"deploymentIds,omitzero"`
+}
+
 // GetAccountSettingsInput is a structure of the model.
 type GetAccountSettingsInput struct {
 }
@@ -1050,6 +1146,16 @@ type GetComponentInput struct {
 // GetComponentOutput is a structure of the model.
 type GetComponentOutput struct {
 	Component *Component `json:"component,omitzero"`
+}
+
+// GetDeploymentDetailsInput is a structure of the model.
+type GetDeploymentDetailsInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"` // required
+}
+
+// GetDeploymentDetailsOutput is a structure of the model.
+type GetDeploymentDetailsOutput struct {
+	Details *DeploymentDetails `json:"details,omitzero"` // required
 }
 
 // GetDeploymentInput is a structure of the model.
@@ -1243,6 +1349,23 @@ type GetTemplateSyncStatusOutput struct {
 	LatestSync           *ResourceSyncAttempt `json:"latestSync,omitzero"`
 }
 
+// HadronDeploymentGoal is one of its 2 constants.
+type HadronDeploymentGoal string
+
+// The values of HadronDeploymentGoal.
+const (
+	HadronDeploymentGoalApply   HadronDeploymentGoal = "APPLY"
+	HadronDeploymentGoalDestroy HadronDeploymentGoal = "DESTROY"
+)
+
+// Values lists the values of HadronDeploymentGoal in the model's order.
+func (HadronDeploymentGoal) Values() []HadronDeploymentGoal {
+	return []HadronDeploymentGoal{
+		HadronDeploymentGoalApply,
+		HadronDeploymentGoalDestroy,
+	}
+}
+
 // HadronTemplateType is one of its 2 constants.
 type HadronTemplateType string
 
@@ -1321,6 +1444,17 @@ type ListConnectionsInput struct {
 type ListConnectionsOutput struct {
 	Connections []Connection `json:"connections,omitzero"` // required
 	NextToken   *string      `json:"nextToken,omitzero"`
+}
+
+// ListDeploymentFilesInput is a structure of the model.
+type ListDeploymentFilesInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"` // required
+	Path         *string `json:"path,omitzero"`
+}
+
+// ListDeploymentFilesOutput is a structure of the model.
+type ListDeploymentFilesOutput struct {
+	Files []DeploymentFile `json:"files,omitzero"` // required
 }
 
 // ListDeploymentLogEventsInput is a structure of the model.
@@ -1700,6 +1834,27 @@ type Output struct {
 	ValueString *string `json:"valueString,omitzero"`
 }
 
+// PreviewDeploymentInput is a structure of the model.
+type PreviewDeploymentInput struct {
+	Resource             *string               `json:"resource,omitzero"` // required
+	Goal                 *HadronDeploymentGoal `json:"goal,omitzero"`
+	Spec                 *string               `json:"spec,omitzero"`
+	TemplateMajorVersion *string               `json:"templateMajorVersion,omitzero"`
+	TemplateMinorVersion *string               `json:"templateMinorVersion,omitzero"`
+}
+
+// PreviewDeploymentOutput is a structure of the model.
+type PreviewDeploymentOutput struct {
+	ResourceArn           *string            `json:"resourceArn,omitzero"` // required
+	Engine                *string            `json:"engine,omitzero"`
+	TemplateName          *string            `json:"templateName,omitzero"`
+	TemplateVersion       *string            `json:"templateVersion,omitzero"`
+	TemplateVersionBefore *string            `json:"templateVersionBefore,omitzero"`
+	Preview               *DeploymentPreview `json:"preview,omitzero"` // required
+	Inputs                []DeploymentValue  `json:"inputs,omitzero"`
+	Files                 []DeploymentFile   `json:"files,omitzero"`
+}
+
 // ProvisionedResource is a structure of the model.
 type ProvisionedResource struct {
 	Identifier         *string                    `json:"identifier,omitzero"`
@@ -1913,6 +2068,18 @@ func (ResourceSyncStatus) Values() []ResourceSyncStatus {
 	}
 }
 
+// RetryDeploymentInput is a structure of the model.
+type RetryDeploymentInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"` // required
+}
+
+// RetryDeploymentOutput is a structure of the model.
+type RetryDeploymentOutput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	ResourceArn  *string `json:"resourceArn,omitzero"` // required
+	Status       *string `json:"status,omitzero"`      // required
+}
+
 // Revision is a structure of the model.
 type Revision struct {
 	Branch             *string             `json:"branch,omitzero"`             // required
@@ -1931,6 +2098,18 @@ type Role struct {
 	Name              *string            `json:"name,omitzero"` // required
 	Policy            *string            `json:"policy,omitzero"`
 	TrustPolicy       *string            `json:"trustPolicy,omitzero"`
+}
+
+// RollBackDeploymentInput is a structure of the model.
+type RollBackDeploymentInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"` // required
+}
+
+// RollBackDeploymentOutput is a structure of the model.
+type RollBackDeploymentOutput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	ResourceArn  *string `json:"resourceArn,omitzero"` // required
+	Status       *string `json:"status,omitzero"`      // required
 }
 
 // RotateAccessKeyInput is a structure of the model.

@@ -452,6 +452,11 @@ func (Unimplemented) UpdateTemplateSyncConfig(context.Context, *UpdateTemplateSy
 	return nil, awsjson.Unimplemented("UpdateTemplateSyncConfig")
 }
 
+// AbandonResource refuses.
+func (Unimplemented) AbandonResource(context.Context, *AbandonResourceInput) (*AbandonResourceOutput, error) {
+	return nil, awsjson.Unimplemented("AbandonResource")
+}
+
 // CreateAccessKey refuses.
 func (Unimplemented) CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
 	return nil, awsjson.Unimplemented("CreateAccessKey")
@@ -497,6 +502,16 @@ func (Unimplemented) ExplainAccess(context.Context, *ExplainAccessInput) (*Expla
 	return nil, awsjson.Unimplemented("ExplainAccess")
 }
 
+// ForceDeleteResource refuses.
+func (Unimplemented) ForceDeleteResource(context.Context, *ForceDeleteResourceInput) (*ForceDeleteResourceOutput, error) {
+	return nil, awsjson.Unimplemented("ForceDeleteResource")
+}
+
+// GetDeploymentDetails refuses.
+func (Unimplemented) GetDeploymentDetails(context.Context, *GetDeploymentDetailsInput) (*GetDeploymentDetailsOutput, error) {
+	return nil, awsjson.Unimplemented("GetDeploymentDetails")
+}
+
 // ListAccessKeys refuses.
 func (Unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
 	return nil, awsjson.Unimplemented("ListAccessKeys")
@@ -505,6 +520,11 @@ func (Unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*Lis
 // ListConnections refuses.
 func (Unimplemented) ListConnections(context.Context, *ListConnectionsInput) (*ListConnectionsOutput, error) {
 	return nil, awsjson.Unimplemented("ListConnections")
+}
+
+// ListDeploymentFiles refuses.
+func (Unimplemented) ListDeploymentFiles(context.Context, *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error) {
+	return nil, awsjson.Unimplemented("ListDeploymentFiles")
 }
 
 // ListDeploymentLogEvents refuses.
@@ -525,6 +545,21 @@ func (Unimplemented) ListTemplateVersionWarnings(context.Context, *ListTemplateV
 // ListUsers refuses.
 func (Unimplemented) ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error) {
 	return nil, awsjson.Unimplemented("ListUsers")
+}
+
+// PreviewDeployment refuses.
+func (Unimplemented) PreviewDeployment(context.Context, *PreviewDeploymentInput) (*PreviewDeploymentOutput, error) {
+	return nil, awsjson.Unimplemented("PreviewDeployment")
+}
+
+// RetryDeployment refuses.
+func (Unimplemented) RetryDeployment(context.Context, *RetryDeploymentInput) (*RetryDeploymentOutput, error) {
+	return nil, awsjson.Unimplemented("RetryDeployment")
+}
+
+// RollBackDeployment refuses.
+func (Unimplemented) RollBackDeployment(context.Context, *RollBackDeploymentInput) (*RollBackDeploymentOutput, error) {
+	return nil, awsjson.Unimplemented("RollBackDeployment")
 }
 
 // RotateAccessKey refuses.

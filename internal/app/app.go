@@ -143,7 +143,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets},
-		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components",
+		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components", PreviewTime: time.Duration(c.PreviewTimeout) * time.Second,
 	})
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 	}
 	return control.New(ctx, control.Config{
 		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
-		Sealer: s.keys.sealer, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
+		Preview: s.work.Preview, Sealer: s.keys.sealer, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
 	})
 }
 

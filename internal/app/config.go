@@ -59,6 +59,9 @@ type Config struct {
 	// StopGrace is for how many seconds a server that stops lets deployments go
 	// on before it stops them too and leaves them to the next, or to another.
 	StopGrace int `setting:"stop-grace" default:"5"`
+	// PreviewTimeout is how many seconds a deployment waits for the preview of
+	// what it will change before it goes on without; 0 makes no previews.
+	PreviewTimeout int `setting:"preview-timeout" default:"30"`
 	// ThrottleRate is how many calls a second each account may make, with a
 	// burst of twice as many; 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
@@ -155,6 +158,9 @@ func (c Config) Check() error {
 	}
 	if c.StopGrace < 0 {
 		fail("stop-grace", "%d is negative", c.StopGrace)
+	}
+	if c.PreviewTimeout < 0 {
+		fail("preview-timeout", "%d is negative", c.PreviewTimeout)
 	}
 	if c.ThrottleRate < 0 {
 		fail("throttle-rate", "%d is negative", c.ThrottleRate)

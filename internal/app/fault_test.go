@@ -165,6 +165,7 @@ func TestCreateServiceIsRefusedWithEachOfItsExceptions(t *testing.T) {
 			t.Errorf("while it is being deleted: %v", err)
 		}
 	}
+	f.broken = true
 	f.server.store.Close()
 	if _, err = f.CreateService(ctx, second); fmt.Sprint(err) != "InternalServerException: internal error" {
 		t.Errorf("with the database gone: %v", err)

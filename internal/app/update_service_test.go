@@ -49,6 +49,9 @@ func TestUpdateServiceAddsThenRemovesThenDeploysThePipeline(t *testing.T) {
 	}
 	var order []string
 	for _, c := range f.engine.Calls()[before:] {
+		if c.Method == "Preview" {
+			continue
+		}
 		order = append(order, c.Run.ResourceARN[strings.LastIndex(c.Run.ResourceARN, "/")+1:]+" "+string(c.Run.Goal))
 	}
 	if got, want := strings.Join(order, ", "), "test APPLY, prod DESTROY, pipeline APPLY"; got != want {

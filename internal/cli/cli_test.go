@@ -185,7 +185,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{"template render x --spec y", nil, 2, "--out DIR is missing"},
 		{"template render x --spec y --out z --instance i --pipeline", nil, 2, "--instance and --pipeline exclude each other"},
 		{"template render --file x --spec y", nil, 2, "--file and --spec exclude each other"},
-		{"deployment logs", nil, 2, "DEPLOYMENT-ID is missing"},
+		{"deployment logs", nil, 2, "DEPLOYMENT is missing"},
 		{"user create", nil, 2, "NAME is missing"},
 		{"user create ann", nil, 2, "--policy FILE.json is missing"},
 		{"api", nil, 2, "OPERATION is missing"},

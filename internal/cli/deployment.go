@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,23 +14,24 @@ import (
 )
 
 func (t *tool) deploymentCommand() *cobra.Command {
-	return group("deployment", "Look into deployments", "Look into deployments of environments, service instances and pipelines.", t.logsCommand())
+	return group("deployment", "Look into deployments, try them again, go back", "Look into deployments of environments, service instances and pipelines, and into what they would change.",
+		t.showCommand(), t.logsCommand(), t.previewCommand(), t.filesCommand(), t.retryCommand(), t.rollbackCommand())
 }
 
 func (t *tool) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "logs DEPLOYMENT-ID",
+		Use:   "logs DEPLOYMENT",
 		Short: "Print what a deployment's commands have printed",
 		Long: `Print the log of a deployment: what its commands or tools have printed.
 
-The id is the member lastAttemptedDeploymentId of an environment, a service
-instance or a pipeline, and the member id of a deployment in ListDeployments.
+With --follow it goes on until the deployment has ended, says how on standard
+error, and exits with 1 if that is not success.
 
-` + credentialsHelp,
+` + deploymentHelp + credentialsHelp,
 		Example: `  hadron deployment logs 0f5b3d1e-0000-4000-8000-000000000001
-  hadron deployment logs --follow 0f5b3d1e-0000-4000-8000-000000000001
+  hadron deployment logs --follow environment/dev
   hadron deployment logs --output json 0f5b3d1e-0000-4000-8000-000000000001`,
-		Args: wants("DEPLOYMENT-ID"),
+		Args: wants("DEPLOYMENT"),
 	}
 	endpoint := endpointFlag(cmd.Flags())
 	output := outputFlag(cmd.Flags())
@@ -40,7 +42,11 @@ instance or a pipeline, and the member id of a deployment in ListDeployments.
 		if err != nil {
 			return err
 		}
-		l := &logReader{client: a.client(), id: args[0], print: func(e api.DeploymentLogEvent) error {
+		id, err := deploymentID(cmd.Context(), a.client(), args[0])
+		if err != nil {
+			return a.explain(err)
+		}
+		l := &logReader{client: a.client(), id: id, print: func(e api.DeploymentLogEvent) error {
 			switch {
 			case output.json():
 				return t.writeLine(e)
@@ -52,12 +58,32 @@ instance or a pipeline, and the member id of a deployment in ListDeployments.
 			return nil
 		}}
 		if *follow {
-			return a.explain(l.follow(cmd.Context()))
+			if err := l.follow(cmd.Context()); err != nil {
+				return a.explain(err)
+			}
+			return a.explain(t.sayEnd(cmd.Context(), a.client(), id))
 		}
 		_, err = l.read(cmd.Context())
 		return a.explain(err)
 	}
 	return cmd
+}
+
+// sayEnd says how a deployment has ended. The error is for one that did not succeed.
+func (t *tool) sayEnd(ctx context.Context, client *api.Client, id string) error {
+	out, err := client.GetDeploymentDetails(ctx, &api.GetDeploymentDetailsInput{DeploymentId: &id})
+	if err != nil {
+		return err
+	}
+	d := out.Details
+	p := &page{w: t.stderr, color: t.color}
+	fmt.Fprintf(p.w, "%s %s %s\n", p.sign(api.Value(d.Status)), resourcePath(api.Value(d.ResourceArn)), statusWords[api.Value(d.Status)])
+	if s := api.Value(d.Status); s == "SUCCEEDED" || s == "DELETE_COMPLETE" {
+		return nil
+	}
+	p.wrapped("  ", api.Value(d.StatusReason))
+	p.next(d.NextSteps)
+	return quietError{errors.New("the deployment did not succeed")}
 }
 
 // logReader prints a deployment's log events, each once.

@@ -25,6 +25,10 @@ func (p *Plane) cancel(ctx context.Context, tx *store.Tx, r proton.Deployable) (
 	if p.Cancelled != nil {
 		tx.After(func() { p.Cancelled(d.ID) })
 	}
+	asked := proton.Milestone{At: p.now(), Kind: proton.MilestoneCancelRequested}
+	if err := tx.AddMilestone(ctx, d.ID, asked); err != nil {
+		return r, err
+	}
 	return next, tx.SaveDeployment(ctx, d)
 }
 

@@ -56,9 +56,12 @@ type Config struct {
 	Cancelled func(deployment string)
 	// Throttled reports whether an account is calling too fast; nil: never.
 	Throttled func(account string) bool
-	Sealer    *auth.Sealer // keeps users' secrets
-	URL       string       // how others reach this server, without a slash at the end
-	Logger    *slog.Logger
+	// Preview says what a planned deployment would change, and what its engine
+	// would be given; it changes nothing.
+	Preview func(context.Context, proton.Deployment) (proton.Record, error)
+	Sealer  *auth.Sealer // keeps users' secrets
+	URL     string       // how others reach this server, without a slash at the end
+	Logger  *slog.Logger
 }
 
 // Plane carries out the operations. It is safe for concurrent use.

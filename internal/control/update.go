@@ -52,7 +52,7 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 	if err := checkEnvironmentUpdate(was, in); err != nil {
 		return nil, err
 	}
-	u := environmentUpdate{request: r}
+	u := wanted{}
 	if r.Type == proton.UpdateNone {
 		err = r.CheckNone(in.Spec, was.Spec)
 	} else {
@@ -78,7 +78,7 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 			return err
 		}
 		if r.Type != proton.UpdateNone {
-			if e, err = p.redeployEnvironment(ctx, tx, e, u); err != nil {
+			if e, _, err = p.deployEnvironment(ctx, tx, e, u); err != nil {
 				return err
 			}
 		}
@@ -88,11 +88,10 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 	return out, err
 }
 
-// environmentUpdate is an update that has been checked.
-type environmentUpdate struct {
-	request proton.UpdateRequest
+// wanted is what a call is to deploy, checked.
+type wanted struct {
+	target  proton.State
 	version proton.TemplateVersion
-	spec    string
 	outputs []proton.Output // of a customer-managed environment
 }
 
@@ -133,31 +132,31 @@ func changeEnvironment(e *proton.Environment, in *api.UpdateEnvironmentInput) {
 
 // checkEnvironmentDeployment makes the checks of an update that need no
 // transaction of their own.
-func (p *Plane) checkEnvironmentDeployment(ctx context.Context, e proton.Environment, r proton.UpdateRequest, spec *string) (environmentUpdate, error) {
-	u := environmentUpdate{request: r}
+func (p *Plane) checkEnvironmentDeployment(ctx context.Context, e proton.Environment, r proton.UpdateRequest, spec *string) (wanted, error) {
+	w := wanted{target: proton.State{TemplateName: e.TemplateName}}
 	v, b, err := p.updated(ctx, e.Scope, proton.EnvironmentTemplate, e.TemplateName, e.CurrentVersion(), r)
 	if err != nil {
-		return u, err
+		return w, err
 	}
-	u.version = v
+	w.version, w.target.Version = v, v.Version
 	if err := p.checkMethod(v.Methods.Infrastructure, v.ARN(), e.ProvisioningRepository); err != nil {
-		return u, err
+		return w, err
 	}
-	if u.spec, err = p.environmentSpec(ctx, e, spec); err != nil {
-		return u, err
+	if w.target.Spec, err = p.environmentSpec(ctx, e, spec); err != nil {
+		return w, err
 	}
-	parsed, err := bundle.ParseEnvironmentSpec(u.spec)
+	parsed, err := bundle.ParseEnvironmentSpec(w.target.Spec)
 	if err != nil {
-		return u, invalidSpec(err)
+		return w, invalidSpec(err)
 	}
 	inputs, _, err := b.EnvironmentInputs(parsed)
 	if err != nil {
-		return u, invalidSpec(err)
+		return w, invalidSpec(err)
 	}
 	if e.CustomerManaged {
-		u.outputs, err = specOutputs(inputs)
+		w.outputs, err = specOutputs(inputs)
 	}
-	return u, err
+	return w, err
 }
 
 // environmentSpec is the spec that an update deploys: the given one with the
@@ -184,25 +183,35 @@ func (p *Plane) currentSpec(ctx context.Context, s proton.Scope, r proton.Deploy
 	return d.Target.Spec, err
 }
 
-func (p *Plane) redeployEnvironment(ctx context.Context, tx *store.Tx, e proton.Environment, u environmentUpdate) (proton.Environment, error) {
-	if err := recheckVersion(ctx, tx, u.version); err != nil {
-		return e, err
+// deployEnvironment starts a deployment of an environment; the caller saves it.
+func (p *Plane) deployEnvironment(ctx context.Context, tx *store.Tx, e proton.Environment, w wanted) (proton.Environment, proton.Deployment, error) {
+	var d proton.Deployment
+	if err := recheckWanted(ctx, tx, w); err != nil {
+		return e, d, err
 	}
-	target := proton.State{TemplateName: e.TemplateName, Version: u.version.Version, Spec: u.spec}
-	next, d, err := proton.PlanApply(e.Scope, proton.TargetEnvironment, e.ARN(), e.Deployable, target, p.newID, p.now())
+	next, d, err := proton.PlanApply(e.Scope, proton.TargetEnvironment, e.ARN(), e.Deployable, w.target, p.newID, p.now())
 	if err != nil {
-		return e, err
+		return e, d, err
 	}
 	d.EnvironmentName = e.Name
 	e.Deployable = next
 	if e.CustomerManaged { // nothing to provision: the new values are in force at once
 		d.Ready = false
-		if d, err = d.End(proton.Outcome{Outputs: u.outputs}, p.now()); err != nil {
-			return e, err
+		if d, err = d.End(proton.Outcome{Outputs: w.outputs}, p.now()); err != nil {
+			return e, d, err
 		}
 		e.Deployable = e.Finish(d)
 	}
-	return e, tx.InsertDeployments(ctx, d)
+	return e, d, tx.InsertDeployments(ctx, d)
+}
+
+// recheckWanted refuses a version that was deleted while its bundle was read,
+// unless the very bundle is wanted.
+func recheckWanted(ctx context.Context, tx *store.Tx, w wanted) error {
+	if w.target.BundleDigest != "" {
+		return nil
+	}
+	return recheckVersion(ctx, tx, w.version)
 }
 
 // UpdateServiceInstance deploys an instance anew: with another spec, another
@@ -234,65 +243,72 @@ func (p *Plane) UpdateServiceInstance(ctx context.Context, in *api.UpdateService
 	if r.Type == proton.UpdateNone {
 		return &api.UpdateServiceInstanceOutput{ServiceInstance: toServiceInstance(was)}, r.CheckNone(in.Spec, was.Spec)
 	}
-	target, v, err := p.checkInstanceDeployment(ctx, was, r, in.Spec)
+	w, err := p.checkInstanceDeployment(ctx, was, r, in.Spec)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.UpdateServiceInstanceOutput{}
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
-		i, err := tx.ServiceInstance(ctx, s, *in.ServiceName, *in.Name)
+		i, _, err := p.deployInstance(ctx, tx, was, w, in.ClientToken)
 		if err != nil {
 			return err
 		}
-		if err := p.readyForInstance(ctx, tx, s, i.ServiceName, i.EnvironmentName, v); err != nil {
-			return err
-		}
-		component, err := tx.AttachedComponent(ctx, s, i.ServiceName, i.Name)
-		if err != nil {
-			return err
-		}
-		if err := proton.RefuseBeside(component); err != nil {
-			return err
-		}
-		next, d, err := proton.PlanApply(s, proton.TargetServiceInstance, i.ARN(), i.Deployable, target, p.newID, p.now())
-		if err != nil {
-			return err
-		}
-		d.ServiceName, d.InstanceName, d.EnvironmentName = i.ServiceName, i.Name, i.EnvironmentName
-		i.Deployable, i.LastClientToken = next, api.Value(in.ClientToken)
 		out.ServiceInstance = toServiceInstance(i)
-		if err := tx.SaveServiceInstance(ctx, i); err != nil {
-			return err
-		}
-		if err := p.remember(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, string(i.ARN())); err != nil {
-			return err
-		}
-		return tx.InsertDeployments(ctx, d)
+		return p.remember(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, string(i.ARN()))
 	})
 	return out, err
 }
 
+// deployInstance starts a deployment of an instance, which is read anew.
+func (p *Plane) deployInstance(ctx context.Context, tx *store.Tx, was proton.ServiceInstance, w wanted, token *string) (proton.ServiceInstance, proton.Deployment, error) {
+	var d proton.Deployment
+	i, err := tx.ServiceInstance(ctx, was.Scope, was.ServiceName, was.Name)
+	if err != nil {
+		return i, d, err
+	}
+	if err := p.readyForInstance(ctx, tx, i, w); err != nil {
+		return i, d, err
+	}
+	component, err := tx.AttachedComponent(ctx, i.Scope, i.ServiceName, i.Name)
+	if err != nil {
+		return i, d, err
+	}
+	if err := proton.RefuseBeside(component); err != nil {
+		return i, d, err
+	}
+	next, d, err := proton.PlanApply(i.Scope, proton.TargetServiceInstance, i.ARN(), i.Deployable, w.target, p.newID, p.now())
+	if err != nil {
+		return i, d, err
+	}
+	d.ServiceName, d.InstanceName, d.EnvironmentName = i.ServiceName, i.Name, i.EnvironmentName
+	i.Deployable, i.LastClientToken = next, api.Value(token)
+	if err := tx.SaveServiceInstance(ctx, i); err != nil {
+		return i, d, err
+	}
+	return i, d, tx.InsertDeployments(ctx, d)
+}
+
 // checkInstanceDeployment makes the checks of an update that need no
 // transaction of their own, and answers what is to be deployed.
-func (p *Plane) checkInstanceDeployment(ctx context.Context, i proton.ServiceInstance, r proton.UpdateRequest, spec *string) (proton.State, proton.TemplateVersion, error) {
-	target := proton.State{TemplateName: i.TemplateName}
+func (p *Plane) checkInstanceDeployment(ctx context.Context, i proton.ServiceInstance, r proton.UpdateRequest, spec *string) (wanted, error) {
+	w := wanted{target: proton.State{TemplateName: i.TemplateName}}
 	v, b, err := p.updated(ctx, i.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion(), r)
 	if err != nil {
-		return target, v, err
+		return w, err
 	}
+	w.version, w.target.Version = v, v.Version
 	if err := p.checkInstanceMethod(ctx, v, i.EnvironmentName); err != nil {
-		return target, v, err
+		return w, err
 	}
-	if target.Spec, err = p.currentSpec(ctx, i.Scope, i.Deployable); err != nil {
-		return target, v, err
+	if w.target.Spec, err = p.currentSpec(ctx, i.Scope, i.Deployable); err != nil {
+		return w, err
 	}
 	if spec != nil {
-		if target.Spec, err = bundle.ResolveServiceSpec(*spec, target.Spec); err != nil {
-			return target, v, invalidSpec(err)
+		if w.target.Spec, err = bundle.ResolveServiceSpec(*spec, w.target.Spec); err != nil {
+			return w, invalidSpec(err)
 		}
 	}
-	target.Version = v.Version
-	return target, v, checkEntry(b, target.Spec, i.Name, i.EnvironmentName)
+	return w, checkEntry(b, w.target.Spec, i.Name, i.EnvironmentName)
 }
 
 // checkEntry holds one instance's entry of a spec against the schema. An
@@ -315,7 +331,23 @@ func checkEntry(b *bundle.Bundle, spec, name, environment string) error {
 
 // readyForInstance refuses a deployment of an instance that its service or
 // environment does not allow now.
-func (p *Plane) readyForInstance(ctx context.Context, tx *store.Tx, s proton.Scope, service, environment string, v proton.TemplateVersion) error {
+func (p *Plane) readyForInstance(ctx context.Context, tx *store.Tx, i proton.ServiceInstance, w wanted) error {
+	if err := readyForPart(ctx, tx, i.Scope, i.ServiceName); err != nil {
+		return err
+	}
+	e, err := tx.Environment(ctx, i.Scope, i.EnvironmentName)
+	if err != nil {
+		return err
+	}
+	if err := recheckWanted(ctx, tx, w); err != nil {
+		return err
+	}
+	return proton.AcceptsInstances(e, w.version)
+}
+
+// readyForPart refuses a deployment of a part of a service while the service
+// as a whole is at work or going.
+func readyForPart(ctx context.Context, tx *store.Tx, s proton.Scope, service string) error {
 	owner, err := tx.Service(ctx, s, service)
 	if err != nil {
 		return err
@@ -323,14 +355,7 @@ func (p *Plane) readyForInstance(ctx context.Context, tx *store.Tx, s proton.Sco
 	if owner.Status.Running() || owner.Status == proton.ServiceDeleteFailed {
 		return proton.Errorf(proton.Conflict, "Service %s can't be changed while its status is %s.", owner.ARN(), owner.Status)
 	}
-	e, err := tx.Environment(ctx, s, environment)
-	if err != nil {
-		return err
-	}
-	if err := recheckVersion(ctx, tx, v); err != nil {
-		return err
-	}
-	return proton.AcceptsInstances(e, v)
+	return nil
 }
 
 // UpdateServicePipeline deploys a pipeline anew; of the spec only the pipeline
@@ -348,41 +373,44 @@ func (p *Plane) UpdateServicePipeline(ctx context.Context, in *api.UpdateService
 	if r.Type == proton.UpdateNone { // the spec is required by the shape, and has no effect
 		return &api.UpdateServicePipelineOutput{Pipeline: toPipeline(was)}, r.CheckNone(nil, "")
 	}
-	target, v, err := p.checkPipelineDeployment(ctx, was, r, *in.Spec, settings)
+	w, err := p.checkPipelineDeployment(ctx, was, r, *in.Spec, settings)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.UpdateServicePipelineOutput{}
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
-		service, err := tx.Service(ctx, s, *in.ServiceName)
-		if err != nil {
-			return err
-		}
-		if service.Status.Running() || service.Status == proton.ServiceDeleteFailed {
-			return proton.Errorf(proton.Conflict, "Service %s can't be changed while its status is %s.", service.ARN(), service.Status)
-		}
-		if err := recheckVersion(ctx, tx, v); err != nil {
-			return err
-		}
-		pipeline, err := tx.Pipeline(ctx, s, *in.ServiceName)
-		if err == nil && pipeline == nil {
-			err = proton.NoPipeline(s, *in.ServiceName)
-		}
-		if err != nil {
-			return err
-		}
-		next, d, err := proton.PlanApply(s, proton.TargetPipeline, pipeline.ARN(), pipeline.Deployable, target, p.newID, p.now())
-		if err != nil {
-			return err
-		}
-		d.ServiceName, pipeline.Deployable = service.Name, next
+		pipeline, _, err := p.deployPipeline(ctx, tx, s, *in.ServiceName, w)
 		out.Pipeline = toPipeline(pipeline)
-		if err := tx.SavePipeline(ctx, *pipeline); err != nil {
-			return err
-		}
-		return tx.InsertDeployments(ctx, d)
+		return err
 	})
 	return out, err
+}
+
+// deployPipeline starts a deployment of a service's pipeline.
+func (p *Plane) deployPipeline(ctx context.Context, tx *store.Tx, s proton.Scope, service string, w wanted) (*proton.Pipeline, proton.Deployment, error) {
+	var d proton.Deployment
+	if err := readyForPart(ctx, tx, s, service); err != nil {
+		return nil, d, err
+	}
+	if err := recheckWanted(ctx, tx, w); err != nil {
+		return nil, d, err
+	}
+	pipeline, err := tx.Pipeline(ctx, s, service)
+	if err == nil && pipeline == nil {
+		err = proton.NoPipeline(s, service)
+	}
+	if err != nil {
+		return nil, d, err
+	}
+	next, d, err := proton.PlanApply(s, proton.TargetPipeline, pipeline.ARN(), pipeline.Deployable, w.target, p.newID, p.now())
+	if err != nil {
+		return nil, d, err
+	}
+	d.ServiceName, pipeline.Deployable = service, next
+	if err := tx.SavePipeline(ctx, *pipeline); err != nil {
+		return nil, d, err
+	}
+	return pipeline, d, tx.InsertDeployments(ctx, d)
 }
 
 func (p *Plane) pipelineFacts(ctx context.Context, s proton.Scope, service string) (pipeline *proton.Pipeline, settings proton.AccountSettings, err error) {
@@ -402,29 +430,29 @@ func (p *Plane) pipelineFacts(ctx context.Context, s proton.Scope, service strin
 	return pipeline, settings, err
 }
 
-func (p *Plane) checkPipelineDeployment(ctx context.Context, pipeline *proton.Pipeline, r proton.UpdateRequest, spec string, settings proton.AccountSettings) (proton.State, proton.TemplateVersion, error) {
-	target := proton.State{TemplateName: pipeline.TemplateName}
+func (p *Plane) checkPipelineDeployment(ctx context.Context, pipeline *proton.Pipeline, r proton.UpdateRequest, spec string, settings proton.AccountSettings) (wanted, error) {
+	w := wanted{target: proton.State{TemplateName: pipeline.TemplateName}}
 	v, b, err := p.updated(ctx, pipeline.Scope, proton.ServiceTemplate, pipeline.TemplateName, pipeline.CurrentVersion(), r)
 	if err != nil {
-		return target, v, err
+		return w, err
 	}
 	if err := p.checkPipelineMethod(proton.ServiceRequest{Version: v}, settings); err != nil {
-		return target, v, err
+		return w, err
 	}
 	current, err := p.currentSpec(ctx, pipeline.Scope, pipeline.Deployable)
 	if err != nil {
-		return target, v, err
+		return w, err
 	}
-	if target.Spec, err = bundle.ResolveServiceSpec(spec, current); err != nil {
-		return target, v, invalidSpec(err)
+	if w.target.Spec, err = bundle.ResolveServiceSpec(spec, current); err != nil {
+		return w, invalidSpec(err)
 	}
-	target.Version = v.Version
-	parsed, err := bundle.ParseServiceSpec(target.Spec)
+	w.version, w.target.Version = v, v.Version
+	parsed, err := bundle.ParseServiceSpec(w.target.Spec)
 	if err != nil {
-		return target, v, invalidSpec(err)
+		return w, invalidSpec(err)
 	}
 	_, _, err = b.PipelineInputs(parsed)
-	return target, v, invalidSpec(err)
+	return w, invalidSpec(err)
 }
 
 // CreateServiceInstance adds an instance to a service and starts to deploy it.
@@ -452,7 +480,7 @@ func (p *Plane) CreateServiceInstance(ctx context.Context, in *api.CreateService
 		return nil, err
 	}
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
-		if err := p.readyForInstance(ctx, tx, s, i.ServiceName, i.EnvironmentName, v); err != nil {
+		if err := p.readyForInstance(ctx, tx, i, wanted{version: v}); err != nil {
 			return err
 		}
 		siblings, err := tx.InstancesOfService(ctx, s, i.ServiceName)

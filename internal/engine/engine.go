@@ -105,6 +105,9 @@ type Run struct {
 	Log io.Writer
 	// Report reads what has been notified so far.
 	Report func(ctx context.Context) (Report, error)
+	// Planned takes what the run is about to change, from a Planner; nil for
+	// other drivers.
+	Planned func(Changes)
 }
 
 // Status says where a run stands after a step.
@@ -148,6 +151,14 @@ type Driver interface {
 	// and how; else it was stopped. When ctx ends, Cancel returns its cause,
 	// and may be called again, by another process too.
 	Cancel(ctx context.Context, r Run, checkpoint string) (Status, error)
+}
+
+// Planner is implemented by drivers whose steps find out by themselves what they
+// are going to change, and tell Run.Planned before they change it, once for a
+// run or anew after a crash. The caller then makes no preview of a run that it
+// carries out, which would be the same work twice.
+type Planner interface {
+	Plans() bool
 }
 
 // Forgetter is implemented by drivers that keep something of a run after its

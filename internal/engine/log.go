@@ -208,6 +208,15 @@ func Clean(s string) string {
 	return b.String()
 }
 
+// CleanText is Clean for text of several lines, which stay.
+func CleanText(s string) string {
+	lines := strings.Split(s, "\n")
+	for n, line := range lines {
+		lines[n] = Clean(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
 func needsCleaning(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, hostile)
 }

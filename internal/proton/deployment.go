@@ -39,6 +39,8 @@ type State struct {
 	TemplateName string  `json:"templateName,omitempty"`
 	Version      Version `json:"version,omitzero"`
 	Spec         string  `json:"spec,omitempty"`
+	// BundleDigest is the very bundle to render; empty: that of the version.
+	BundleDigest string `json:"bundleDigest,omitempty"`
 	// The deployments whose outputs were inputs of this one; instances only.
 	EnvironmentDeploymentID string   `json:"environmentDeploymentId,omitempty"`
 	PipelineDeploymentID    string   `json:"pipelineDeploymentId,omitempty"`
@@ -109,6 +111,9 @@ type Deployment struct {
 	LeaseUntil time.Time // zero while nobody works on it
 	Checkpoint string
 	Failures   int64 // steps that could not be taken, in a row
+	Cause      Cause // of a failure
+	// Forced: the target of a removal is forgotten even if the removal fails.
+	Forced bool
 }
 
 func (d Deployment) ARN() ARN { return d.DeploymentARN(d.ID) }
@@ -139,9 +144,28 @@ func (d Deployment) StackName() string {
 	return StackName(d.EnvironmentName, d.ComponentName)
 }
 
+// Cause says in a word what a deployment failed by, so that people can be told
+// what to do about it.
+type Cause string
+
+const (
+	CauseRun        Cause = "RUN"        // the engine did its work, and that failed
+	CauseTemplate   Cause = "TEMPLATE"   // the template can't be rendered
+	CauseSpec       Cause = "SPEC"       // the spec does not fit the template
+	CauseEngine     Cause = "ENGINE"     // this server has no engine for the template
+	CauseConnection Cause = "CONNECTION" // the environment's account connection is gone
+	CauseRole       Cause = "ROLE"       // a role that it needs is not given
+	CauseStep       Cause = "STEP"       // the engine could not be brought to work
+	CausePrecedent  Cause = "PRECEDENT"  // what it waited for has failed
+	CauseCancel     Cause = "CANCEL"     // it could not be cancelled
+	CauseAbandoned  Cause = "ABANDONED"  // a caller gave its target up
+	CauseInternal   Cause = "INTERNAL"   // a fault of this server
+)
+
 // Outcome is how an engine's run ended.
 type Outcome struct {
 	Failure   string // why; empty on success
+	Cause     Cause  // of a failure
 	Cancelled bool
 	Untouched bool // no driver was ever stepped: nothing can have been made
 	Outputs   []Output
@@ -166,7 +190,7 @@ func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 	if err != nil {
 		return d, err
 	}
-	d.Status, d.StatusMessage = next, o.Failure
+	d.Status, d.StatusMessage, d.Cause = next, o.Failure, o.Cause
 	if o.Cancelled {
 		d.StatusMessage = "User initiated cancellation."
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -44,7 +43,7 @@ func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error)
 		log.WarnContext(ctx, "deployment lost to another worker")
 	case errors.Is(context.Cause(ctx), jobs.ErrStopping):
 		log.InfoContext(ctx, "deployment handed over: the server is stopping")
-		return jobs.Done(), p.handOver(context.WithoutCancel(ctx), d, time.Time{})
+		return jobs.Done(), p.handOver(context.WithoutCancel(ctx), d, proton.MilestoneHandedOver, "the server goes down", time.Time{})
 	case err != nil:
 		return jobs.Done(), p.failedStep(ctx, d, err)
 	}
@@ -73,7 +72,10 @@ func (p *Provisioner) hold(ctx context.Context, d proton.Deployment, f func(cont
 func (p *Provisioner) claim(ctx context.Context, j jobs.Job) (d proton.Deployment, ok bool, err error) {
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
 		d, ok, err = tx.ClaimDeployment(ctx, j.Key, j.Generation, p.Owner, p.Lease)
-		if err != nil || !ok || d.Begun {
+		if err != nil || !ok {
+			return err
+		}
+		if err := mark(ctx, tx, d); err != nil || d.Begun {
 			return err
 		}
 		if err := gather(ctx, tx, &d); err != nil {
@@ -85,13 +87,37 @@ func (p *Provisioner) claim(ctx context.Context, j jobs.Job) (d proton.Deploymen
 	return d, ok, err
 }
 
+// mark records in the timeline that a deployment was claimed, perhaps from a
+// worker that is gone.
+func mark(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
+	m := proton.Milestone{At: time.Now(), Kind: proton.MilestoneClaimed, Attempt: d.Attempt}
+	if d.Attempt > 1 {
+		before, err := tx.LastMilestone(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if before.Abandoned() {
+			m.Kind, m.Message = proton.MilestoneTakenOver, "the worker before is gone"
+		}
+	}
+	if d.Attempt%timelineTrim == 0 {
+		if err := tx.TrimTimeline(ctx, d.ID); err != nil {
+			return err
+		}
+	}
+	return tx.AddMilestone(ctx, d.ID, m)
+}
+
+// timelineTrim is after how many claims a timeline is cut to its ends.
+const timelineTrim = 50
+
 // work renders the deployment's files and steps its driver to the end. ctx
 // lives as long as the worker, held only as long as the lease.
 func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error {
 	if d.Inputs == nil { // nothing was ever provisioned, so nothing is to be removed
-		return p.finish(ctx, d, proton.Outcome{})
+		return p.finish(ctx, d, proton.Outcome{}, nil)
 	}
-	log := p.newLog(d)
+	log := p.newJournal(d)
 	defer log.Close()
 	run, method, err := p.run(held, d, log)
 	driver := p.Engines[method]
@@ -102,7 +128,11 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	if d.Status == proton.Cancelling {
 		return errCancel
 	}
+	if err := p.foresee(held, d, driver, method, &run, log); err != nil {
+		return err
+	}
 	for {
+		log.reached(proton.MilestoneStepped, "")
 		status, err := driver.Step(held, run, d.Checkpoint)
 		if cause := context.Cause(held); cause != nil && (err != nil || !status.Done) {
 			return cause
@@ -112,8 +142,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 			return err
 		}
 		if status.Done {
-			log.Close() // the log is whole when the end shows
-			if err := p.finish(ctx, d, outcome(method, status)); err != nil {
+			if err := p.finish(ctx, d, outcome(method, status), log); err != nil {
 				return err
 			}
 			return forget(ctx, driver, run.ID)
@@ -122,7 +151,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 			return err
 		}
 		if status.Wait > shortWait {
-			return p.handOver(ctx, d, p.now().Add(status.Wait))
+			return p.handOver(ctx, d, proton.MilestoneWaiting, "", p.now().Add(status.Wait))
 		}
 		select {
 		case <-held.Done():
@@ -136,25 +165,46 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 // if that is for good. What its facts forbid was forbidden from the beginning,
 // and then nothing was ever provisioned by it; else an earlier worker may have
 // begun.
-func (p *Provisioner) notRendered(ctx, held context.Context, d proton.Deployment, log io.Writer, err error) error {
+func (p *Provisioner) notRendered(ctx, held context.Context, d proton.Deployment, log *journal, err error) error {
 	if cause := context.Cause(held); cause != nil {
 		return cause
 	}
 	fmt.Fprintln(log, err)
+	cause := hopeless(err)
+	if cause == "" {
+		return engine.MarkTransient(err)
+	}
+	untouched := cause == proton.CauseTemplate || cause == proton.CauseSpec || d.Attempt == 1
+	return p.finish(ctx, d, proton.Outcome{Failure: err.Error(), Cause: cause, Untouched: untouched}, log)
+}
+
+// hopeless says why the same facts will always fail to render or be refused;
+// empty if they may not.
+func hopeless(err error) proton.Cause {
 	_, render := errors.AsType[*bundle.RenderError](err)
 	_, spec := errors.AsType[*bundle.SpecError](err)
 	_, texts := errors.AsType[*bundle.ProblemError](err)
 	_, refused := errors.AsType[refusal](err)
-	if !render && !spec && !texts && !refused {
-		return engine.MarkTransient(err)
+	switch {
+	case render || texts:
+		return proton.CauseTemplate
+	case spec:
+		return proton.CauseSpec
+	case errors.Is(err, errNoConnection), errors.Is(err, errNoConnectionRole):
+		return proton.CauseConnection
+	case errors.Is(err, errNoPipelineRole):
+		return proton.CauseRole
+	case refused:
+		return proton.CauseEngine
 	}
-	return p.finish(ctx, d, proton.Outcome{Failure: err.Error(), Untouched: render || spec || texts || d.Attempt == 1})
+	return ""
 }
 
 // outcome is how a driver's last status reads for the domain.
 func outcome(method engine.Method, s engine.Status) proton.Outcome {
 	o := proton.Outcome{Failure: s.Failure}
 	if s.Failure != "" {
+		o.Cause = proton.CauseRun
 		return o
 	}
 	for _, out := range s.Outputs {
@@ -190,15 +240,23 @@ func (p *Provisioner) saveCheckpoint(ctx context.Context, d proton.Deployment, c
 }
 
 // handOver gives up the lease and queues the deployment for any worker, at an
-// instant (zero: at once).
-func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, at time.Time) error {
+// instant (zero: at once). The milestone says why.
+func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind proton.MilestoneKind, why string, at time.Time) error {
 	return p.Store.Update(ctx, func(tx *store.Tx) error {
 		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
 		if err != nil {
 			return err
 		}
-		return tx.RequeueHeldDeployment(ctx, held, at)
+		return requeue(ctx, tx, held, proton.Milestone{Kind: kind, Until: at, Message: why})
 	})
+}
+
+func requeue(ctx context.Context, tx *store.Tx, held proton.Deployment, m proton.Milestone) error {
+	m.At, m.Attempt = time.Now(), held.Attempt
+	if err := tx.AddMilestone(ctx, held.ID, m); err != nil {
+		return err
+	}
+	return tx.RequeueHeldDeployment(ctx, held, m.Until)
 }
 
 // failedStep queues a deployment whose step could not be taken anew, later
@@ -207,18 +265,25 @@ func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause
 	if ctx.Err() != nil {
 		return cause // the lease runs out and someone else tries
 	}
-	p.Logger.WarnContext(ctx, "a deployment's step failed", "deployment", d.ID, "attempt", d.Attempt, "failures", d.Failures+1, "err", cause)
-	if d.Failures+1 >= maxFailures || !engine.Transient(cause) {
-		return p.finish(ctx, d, proton.Outcome{Failure: cause.Error()})
-	}
-	return p.Store.Update(ctx, func(tx *store.Tx) error {
+	why := presentable(d, cause.Error())
+	giveUp := false
+	err := p.Store.Update(ctx, func(tx *store.Tx) error {
 		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
 		if err != nil {
 			return err
 		}
 		held.Failures++
-		return tx.RequeueHeldDeployment(ctx, held, p.now().Add(time.Second<<held.Failures))
+		p.Logger.WarnContext(ctx, "a deployment's step failed", "deployment", d.ID, "attempt", d.Attempt, "failures", held.Failures, "err", why)
+		if giveUp = held.Failures >= maxFailures || !engine.Transient(cause); giveUp {
+			return nil
+		}
+		next := p.now().Add(time.Second << held.Failures)
+		return requeue(ctx, tx, held, proton.Milestone{Kind: proton.MilestoneRetrying, Until: next, Message: why})
 	})
+	if err != nil || !giveUp {
+		return err
+	}
+	return p.finish(ctx, d, proton.Outcome{Failure: why, Cause: proton.CauseStep}, nil)
 }
 
 // cancel stops what runs of a deployment and records that it is cancelled, or
@@ -231,7 +296,7 @@ func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) err
 	if err != nil {
 		return err
 	}
-	log := p.newLog(d)
+	log := p.newJournal(d)
 	defer log.Close()
 	run, method, err := p.run(held, d, log)
 	driver := p.Engines[method]
@@ -249,10 +314,10 @@ func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) err
 	case err != nil && engine.Transient(err):
 		return err
 	case err != nil:
-		return p.finish(ctx, d, proton.Outcome{Failure: "The deployment could not be cancelled: " + err.Error()})
+		why := "The deployment could not be cancelled: " + presentable(d, err.Error())
+		return p.finish(ctx, d, proton.Outcome{Failure: why, Cause: proton.CauseCancel}, log)
 	}
-	log.Close()
-	if err := p.finish(ctx, d, end); err != nil {
+	if err := p.finish(ctx, d, end, log); err != nil {
 		return err
 	}
 	return forget(ctx, driver, run.ID)

@@ -17,15 +17,11 @@ func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 	if d.TargetType == proton.TargetComponent {
 		return gatherComponent(ctx, tx, d)
 	}
-	kind := proton.ServiceTemplate
-	if d.TargetType == proton.TargetEnvironment {
-		kind = proton.EnvironmentTemplate
-	}
-	v, err := tx.TemplateVersion(ctx, d.Scope, kind, d.Target.TemplateName, d.Target.Version)
+	digest, err := bundleDigest(ctx, tx, *d)
 	if err != nil {
 		return err
 	}
-	in := &proton.Inputs{BundleDigest: v.BundleDigest, Spec: d.Target.Spec}
+	in := &proton.Inputs{BundleDigest: digest, Spec: d.Target.Spec}
 	d.Inputs = in
 	if d.TargetType == proton.TargetEnvironment {
 		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
@@ -54,7 +50,7 @@ func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 	if err != nil {
 		return err
 	}
-	in.Instances = []proton.InstanceFacts{{Name: d.InstanceName, BundleDigest: v.BundleDigest, Spec: d.Target.Spec, Environment: *in.Environment}}
+	in.Instances = []proton.InstanceFacts{{Name: d.InstanceName, BundleDigest: digest, Spec: d.Target.Spec, Environment: *in.Environment}}
 	return gatherAttached(ctx, tx, d)
 }
 
@@ -88,11 +84,11 @@ func gatherComponent(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 	if err != nil {
 		return err
 	}
-	v, err := tx.TemplateVersion(ctx, d.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion())
+	digest, err := instanceBundle(ctx, tx, i)
 	if err != nil {
 		return err
 	}
-	facts := proton.InstanceFacts{Name: i.Name, BundleDigest: v.BundleDigest, Spec: state.ServiceSpec, Environment: *in.Environment}
+	facts := proton.InstanceFacts{Name: i.Name, BundleDigest: digest, Spec: state.ServiceSpec, Environment: *in.Environment}
 	if facts.Spec == "" {
 		facts.Spec = i.Spec
 	}
@@ -105,6 +101,19 @@ func gatherComponent(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 	}
 	in.Service, in.Instances = &proton.ServiceFacts{Name: state.ServiceName}, []proton.InstanceFacts{facts}
 	return nil
+}
+
+// bundleDigest is the bundle that a deployment renders.
+func bundleDigest(ctx context.Context, tx *store.Tx, d proton.Deployment) (string, error) {
+	if d.Target.BundleDigest != "" {
+		return d.Target.BundleDigest, nil
+	}
+	kind := proton.ServiceTemplate
+	if d.TargetType == proton.TargetEnvironment {
+		kind = proton.EnvironmentTemplate
+	}
+	v, err := tx.TemplateVersion(ctx, d.Scope, kind, d.Target.TemplateName, d.Target.Version)
+	return v.BundleDigest, err
 }
 
 // gatherPast takes the facts over from the deployment that is to be undone.
@@ -132,7 +141,7 @@ func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 		return err
 	}
 	for _, i := range instances {
-		v, err := tx.TemplateVersion(ctx, d.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion())
+		digest, err := instanceBundle(ctx, tx, i)
 		if err != nil {
 			return err
 		}
@@ -140,7 +149,7 @@ func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 		if err != nil {
 			return err
 		}
-		facts := proton.InstanceFacts{Name: i.Name, BundleDigest: v.BundleDigest, Spec: i.Spec, Environment: *e}
+		facts := proton.InstanceFacts{Name: i.Name, BundleDigest: digest, Spec: i.Spec, Environment: *e}
 		if facts.Spec == "" {
 			facts.Spec = d.Target.Spec // not deployed yet
 		}
@@ -150,6 +159,20 @@ func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 		d.Inputs.Instances = append(d.Inputs.Instances, facts)
 	}
 	return nil
+}
+
+// instanceBundle is the bundle that an instance runs, also when its template
+// version was deleted since.
+func instanceBundle(ctx context.Context, tx *store.Tx, i proton.ServiceInstance) (string, error) {
+	d, ok, err := tx.DeploymentByID(ctx, i.LastSucceededDeploymentID)
+	if err != nil {
+		return "", err
+	}
+	if ok && d.Inputs != nil {
+		return d.Inputs.BundleDigest, nil
+	}
+	v, err := tx.TemplateVersion(ctx, i.Scope, proton.ServiceTemplate, i.TemplateName, i.CurrentVersion())
+	return v.BundleDigest, err
 }
 
 func environmentFacts(ctx context.Context, tx *store.Tx, s proton.Scope, name string) (*proton.EnvironmentFacts, error) {

@@ -13,15 +13,23 @@ import (
 
 // finish records how a deployment ended, with everything that follows from it:
 // its target's state, the service's, and the deployments that waited for it.
-// One transaction; jobs.ErrLost if the deployment is another worker's by now.
-func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.Outcome) error {
+// One transaction, which also writes what is left of its journal, if it has one;
+// jobs.ErrLost if the deployment is another worker's by now.
+func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.Outcome, j *journal) error {
 	var ended proton.Deployment
+	var left store.Entries
+	if j != nil {
+		left = j.rest()
+	}
 	err := p.Store.Update(ctx, func(tx *store.Tx) error {
 		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
 		if err != nil {
 			return err
 		}
 		if ended, err = held.End(o, p.now()); err != nil {
+			return err
+		}
+		if err := tx.AppendHeld(ctx, d.ID, d.Attempt, left); err != nil {
 			return err
 		}
 		if err := tx.SaveHeldDeployment(ctx, ended); err != nil {
@@ -32,6 +40,9 @@ func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.
 		}
 		return tx.CompleteJob(ctx)
 	})
+	if err != nil && j != nil {
+		j.write(left)
+	}
 	if err == nil {
 		p.Logger.InfoContext(ctx, "deployment ended", "deployment", d.ID, "attempt", d.Attempt,
 			"target", string(d.TargetARN()), "goal", string(d.Goal), "status", string(ended.Status))
@@ -212,7 +223,7 @@ func (p *Provisioner) carryOut(ctx context.Context, tx *store.Tx, s proton.Settl
 
 // failWaiting ends a pipeline's deployment that was never started.
 func (p *Provisioner) failWaiting(ctx context.Context, tx *store.Tx, d proton.Deployment, why string) error {
-	ended, err := d.End(proton.Outcome{Failure: why}, p.now())
+	ended, err := d.End(proton.Outcome{Failure: why, Cause: proton.CausePrecedent, Untouched: true}, p.now())
 	if err != nil {
 		return err
 	}

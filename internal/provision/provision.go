@@ -50,14 +50,18 @@ type Config struct {
 	// Heartbeat how often the lease is prolonged, 3 s. Zero: the defaults.
 	Lease     time.Duration
 	Heartbeat time.Duration
+	// PreviewTime is how long a deployment waits for the preview of what it
+	// will change before it goes on without; zero: none is made.
+	PreviewTime time.Duration
 }
 
 // Provisioner works off deployments and registrations. It is safe for
 // concurrent use.
 type Provisioner struct {
 	Config
-	stops stops
-	now   func() time.Time
+	stops    stops
+	now      func() time.Time
+	previews chan struct{} // has room for those that may run at once
 }
 
 // New makes a Provisioner.
@@ -68,7 +72,10 @@ func New(c Config) *Provisioner {
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 3 * time.Second
 	}
-	return &Provisioner{Config: c, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }}
+	return &Provisioner{
+		Config: c, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
+		previews: make(chan struct{}, previewsAtOnce),
+	}
 }
 
 // Handlers are the kinds of jobs that a Provisioner does.
@@ -142,7 +149,7 @@ func (p *Provisioner) GiveUp(ctx context.Context, j jobs.Job, cause error) {
 		if err != nil || !ok || !d.CompletedAt.IsZero() || d.Attempt != j.Generation {
 			return err
 		}
-		ended, err := d.End(proton.Outcome{Failure: "The deployment could not be worked on: internal error"}, p.now())
+		ended, err := d.End(proton.Outcome{Failure: "The deployment could not be worked on: internal error", Cause: proton.CauseInternal}, p.now())
 		if err != nil {
 			return err
 		}

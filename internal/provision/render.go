@@ -26,7 +26,7 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 	}
 	run := engine.Run{
 		ID: d.RunID, DeploymentID: d.ID, Goal: engine.Goal(d.Goal), ResourceARN: string(d.TargetARN()), StackName: d.StackName(),
-		AccountID: account(d), Region: d.Region, RoleARN: who, Build: build(rendered.Build, d.Goal),
+		AccountID: account(d), Region: d.Region, RoleARN: who, Build: build(rendered.Build, d.Goal), Secrets: secrets(d.Inputs),
 		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
 	}
 	for _, t := range tags(d) {

@@ -26,6 +26,7 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"report_json", document{&d.Report}}, {"outputs_json", document{&d.Outputs}}, {"resources_json", document{&d.Resources}},
 		{"attempt", &d.Attempt}, {"lease_owner", &d.LeaseOwner}, {"lease_until", (*instant)(&d.LeaseUntil)},
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
+		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)},
 	}
 }, nil).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
@@ -78,13 +79,18 @@ func (tx *Tx) ReleaseDeployment(ctx context.Context, id string) error {
 	if err := deployments.save(ctx, tx, d); err != nil {
 		return err
 	}
+	if err := tx.AddMilestone(ctx, id, proton.Milestone{At: time.Now(), Kind: proton.MilestoneReleased}); err != nil {
+		return err
+	}
 	return tx.Enqueue(ctx, work(d))
 }
 
-// DeleteDeployment removes a deployment's record and log.
+// DeleteDeployment removes a deployment's record and all that is kept of it.
 func (tx *Tx) DeleteDeployment(ctx context.Context, id string) error {
-	if _, err := tx.exec(ctx, "DELETE FROM deployment_logs WHERE deployment_id = ?", id); err != nil {
-		return err
+	for _, table := range []string{"deployment_logs", "deployment_timeline", "deployment_records"} {
+		if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE deployment_id = ?", id); err != nil {
+			return err
+		}
 	}
 	return deployments.delete(ctx, tx, id)
 }
@@ -257,53 +263,4 @@ func (s *Store) requeue(ctx context.Context, condition string, args ...any) (int
 		return tx.Enqueue(ctx, queue...)
 	})
 	return len(queue), err
-}
-
-// LogEvent is one line of a deployment's log.
-type LogEvent struct {
-	Sequence int64
-	At       time.Time
-	Message  string
-}
-
-// AppendLog adds lines to a deployment's log for the worker that holds an
-// attempt. jobs.ErrLost if that has been superseded.
-func (s *Store) AppendLog(ctx context.Context, id string, attempt int64, events []LogEvent) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		if held, err := tx.count(ctx, "deployments WHERE id = ? AND attempt = ?", id, attempt); err != nil || held == 0 {
-			if err == nil {
-				err = jobs.ErrLost
-			}
-			return err
-		}
-		var last int64
-		err := tx.queryRow(ctx, "SELECT COALESCE(MAX(sequence), 0) FROM deployment_logs WHERE deployment_id = ?", []any{id}, []any{&last})
-		for n, e := range events {
-			if err != nil {
-				return err
-			}
-			_, err = tx.exec(ctx, "INSERT INTO deployment_logs (deployment_id, sequence, at, message) VALUES (?, ?, ?, ?)",
-				id, last+int64(n)+1, micros(e.At), e.Message)
-		}
-		return err
-	})
-}
-
-// Log reads a deployment's log from behind a sequence number.
-func (tx *Tx) Log(ctx context.Context, id string, after int64, limit int) ([]LogEvent, error) {
-	rows, err := tx.query(ctx, "SELECT sequence, at, message FROM deployment_logs WHERE deployment_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-		id, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	events := []LogEvent{}
-	for rows.Next() {
-		var e LogEvent
-		if err := rows.Scan(&e.Sequence, (*instant)(&e.At), &e.Message); err != nil {
-			return nil, err
-		}
-		events = append(events, e)
-	}
-	return events, rows.Err()
 }

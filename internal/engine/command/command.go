@@ -102,7 +102,11 @@ func (d *Driver) Preview(_ context.Context, r engine.Run) (engine.Changes, error
 	if r.Goal == engine.Destroy {
 		verb = "deprovision"
 	}
-	c := engine.Changes{Summary: fmt.Sprintf("%s %s with %d commands", verb, r.ResourceARN, len(r.Build.Commands))}
+	many := "s"
+	if len(r.Build.Commands) == 1 {
+		many = ""
+	}
+	c := engine.Changes{Summary: fmt.Sprintf("run %d command%s to %s", len(r.Build.Commands), many, verb)}
 	for i, text := range r.Build.Commands {
 		c.Details = append(c.Details, fmt.Sprintf("command %d: %s", i+1, redact.String(text)))
 	}

@@ -396,7 +396,7 @@ func TestPreviewShowsInputsAndCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := engine.Changes{
-		Summary: "provision " + arn + " with 2 commands",
+		Summary: "run 2 commands to provision",
 		Details: []string{"command 1: npm install", "command 2: cdk deploy", `proton-inputs.json: {"a":"[secret]"}`},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -18,17 +18,19 @@ import (
 // Script is how a run of a Scripted driver goes. The zero Script succeeds in
 // one step, without outputs.
 type Script struct {
-	Steps     int           // calls of Step until the run is done; 0 is 1
-	Wait      time.Duration // asked for between steps
-	Log       string        // printed in the first step
-	Err       error         // returned by the first Errs calls of Step
-	Errs      int           // 0 with Err set: each call
-	Hold      <-chan struct{}
-	Timeout   time.Duration // of waiting for Hold; then the run fails
-	Fail      string        // Status.Failure
-	Outputs   []engine.Output
-	Resources []engine.Resource
-	Preview   engine.Changes
+	Steps       int           // calls of Step until the run is done; 0 is 1
+	Wait        time.Duration // asked for between steps
+	Log         string        // printed in the first step
+	Err         error         // returned by the first Errs calls of Step
+	Errs        int           // 0 with Err set: each call
+	Hold        <-chan struct{}
+	Timeout     time.Duration // of waiting for Hold; then the run fails
+	Fail        string        // Status.Failure
+	Outputs     []engine.Output
+	Resources   []engine.Resource
+	Preview     engine.Changes
+	NoPreview   error // what Preview answers instead
+	SlowPreview time.Duration
 }
 
 // Call is one call of a Scripted driver, recorded when it begins.
@@ -144,11 +146,22 @@ func (s *Scripted) next(arn string, take bool) Script {
 }
 
 // Preview returns the Preview of the script that a next run would have.
-func (s *Scripted) Preview(_ context.Context, r engine.Run) (engine.Changes, error) {
+func (s *Scripted) Preview(ctx context.Context, r engine.Run) (engine.Changes, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.record("Preview", r, "")
-	c := s.next(r.ResourceARN, false).Preview
+	script := s.next(r.ResourceARN, false)
+	s.mu.Unlock()
+	if script.SlowPreview > 0 {
+		select {
+		case <-time.After(script.SlowPreview):
+		case <-ctx.Done():
+			return engine.Changes{}, context.Cause(ctx)
+		}
+	}
+	if script.NoPreview != nil {
+		return engine.Changes{}, script.NoPreview
+	}
+	c := script.Preview
 	if c.Summary == "" {
 		c.Summary = fmt.Sprintf("%s %s", strings.ToLower(string(r.Goal)), r.ResourceARN)
 	}

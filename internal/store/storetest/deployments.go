@@ -135,7 +135,7 @@ func claimsFence(t *testing.T, d db) {
 			return x.SaveHeldDeployment(c, stale)
 		}),
 		"hand over": d.tryUpdate(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, first, noon) }),
-		"log":       d.AppendLog(t.Context(), "d", 1, []store.LogEvent{{At: noon, Message: "stale"}}),
+		"log":       d.Append(t.Context(), "d", 1, store.Entries{Lines: []store.LogEvent{{At: noon, Message: "stale"}}}),
 	}
 	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, time.Hour)
 	for what, err := range lost {
@@ -248,7 +248,7 @@ func logsAreNumbered(t *testing.T, d db) {
 	var want []store.LogEvent
 	for n := range 3 {
 		batch := []store.LogEvent{{At: noon, Message: fmt.Sprintf("line %d", n)}, {At: noon.Add(time.Second), Message: ""}}
-		if err := d.AppendLog(t.Context(), "d", 1, batch); err != nil {
+		if err := d.Append(t.Context(), "d", 1, store.Entries{Lines: batch}); err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range batch {
@@ -256,14 +256,74 @@ func logsAreNumbered(t *testing.T, d db) {
 			want = append(want, e)
 		}
 	}
-	if err := d.AppendLog(t.Context(), "e", 0, want[:1]); err != nil {
+	if err := d.Append(t.Context(), "e", 0, store.Entries{Lines: want[:1]}); err != nil {
 		t.Fatal(err)
 	}
 	d.same("all", want, read(0, 10))
 	d.same("a page", want[2:4], read(2, 2))
 	d.update(func(c context.Context, x *store.Tx) error { return x.DeleteDeployment(c, "d") })
 	d.same("of a deleted deployment", []store.LogEvent{}, read(0, 10))
-	if err := d.AppendLog(t.Context(), "d", 1, want); !errors.Is(err, jobs.ErrLost) {
+	if err := d.Append(t.Context(), "d", 1, store.Entries{Lines: want}); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("log of a deleted deployment: %v", err)
 	}
+}
+
+func deploymentsAreRecorded(t *testing.T, d db) {
+	d.insert(running("d"), running("e"))
+	held, _ := d.claim("d", 0, "a", time.Minute)
+	timeline := func() []proton.Milestone {
+		return view(d, func(c context.Context, x *store.Tx) ([]proton.Milestone, error) { return x.Timeline(c, "d") })
+	}
+	record := func() proton.Record {
+		return view(d, func(c context.Context, x *store.Tx) (proton.Record, error) { return x.Record(c, "d", true) })
+	}
+	d.same("no timeline", []proton.Milestone{}, timeline())
+	d.same("no record", proton.Record{}, record())
+	stepped := proton.Milestone{Number: 2, At: noon, Times: 1, Kind: proton.MilestoneStepped, Attempt: 1}
+	again := stepped
+	again.Times, again.Until = 3, noon.Add(time.Second)
+	want := proton.Record{
+		Method: "CODEBUILD", Preview: &proton.Preview{Summary: "much", Details: []string{"a", "b"}, At: noon},
+		Files: []proton.RenderedFile{{Path: "a.json", Size: 2, Content: "{}"}, {Path: "b", Size: 9, Note: "not text"}},
+	}
+	for _, e := range []store.Entries{
+		{Lines: []store.LogEvent{{At: noon, Message: "line"}}, Milestones: []proton.Milestone{stepped}, Record: &proton.Record{Method: "CODEBUILD"}},
+		{Milestones: []proton.Milestone{again}, Record: &want},
+	} {
+		if err := d.Append(t.Context(), "d", 1, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel := proton.Milestone{Number: 3, At: noon.Add(time.Minute), Times: 1, Kind: proton.MilestoneCancelRequested}
+	d.update(func(c context.Context, x *store.Tx) error { return x.AddMilestone(c, "d", cancel) })
+	d.same("timeline", []proton.Milestone{again, cancel}, timeline())
+	d.same("record", want, record())
+	bare := want
+	bare.Files = nil
+	d.same("record without files", bare, view(d, func(c context.Context, x *store.Tx) (proton.Record, error) { return x.Record(c, "d", false) }))
+	held.Checkpoint = "kept"
+	d.update(func(c context.Context, x *store.Tx) error {
+		return errors.Join(x.AppendHeld(c, "d", 1, store.Entries{Lines: []store.LogEvent{{At: noon, Message: "last"}}}), x.SaveHeldDeployment(c, held))
+	})
+	if lines := view(d, func(c context.Context, x *store.Tx) ([]store.LogEvent, error) { return x.Log(c, "d", 0, 9) }); len(lines) != 2 {
+		t.Errorf("log: %+v", lines)
+	}
+	stale := store.Entries{Milestones: []proton.Milestone{stepped}, Record: &proton.Record{}}
+	if err := d.Append(t.Context(), "d", 2, stale); !errors.Is(err, jobs.ErrLost) {
+		t.Errorf("appended for an attempt that is not held: %v", err)
+	}
+	var many store.Entries
+	for n := range int64(1000) {
+		many.Milestones = append(many.Milestones, proton.Milestone{Number: 10 + n, At: noon, Times: 1, Kind: proton.MilestoneStepped, Attempt: 1})
+	}
+	if err := d.Append(t.Context(), "d", 1, many); err != nil {
+		t.Fatal(err)
+	}
+	d.update(func(c context.Context, x *store.Tx) error { return x.TrimTimeline(c, "d") })
+	if got := timeline(); len(got) != 200 || got[0].Number != 2 || got[199].Number != 1009 {
+		t.Errorf("a trimmed timeline has %d milestones", len(got))
+	}
+	d.update(func(c context.Context, x *store.Tx) error { return x.DeleteDeployment(c, "d") })
+	d.same("timeline of a deleted deployment", []proton.Milestone{}, timeline())
+	d.same("record of a deleted deployment", proton.Record{}, record())
 }

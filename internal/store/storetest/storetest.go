@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"waiting deployments are released":   waitingDeploymentsAreReleased,
 		"held deployments are handed over":   heldDeploymentsAreHandedOver,
 		"logs are numbered":                  logsAreNumbered,
+		"deployments are recorded":           deploymentsAreRecorded,
 		"tags":                               tags,
 		"client tokens":                      clientTokens,
 		"bundles":                            bundles,

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/spf13/cobra"
+)
+
+const resourceHelp = `RESOURCE is environment/NAME, service/NAME/service-instance/NAME,
+service/NAME/pipeline, or a whole ARN.
+
+`
+
+func (t *tool) previewCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "preview RESOURCE",
+		Short: "Say what a deployment would change, without deploying",
+		Long: `Say what a deployment of a resource would change, without deploying: as it is, with
+another spec, with another template version; or what removing it would. The engine
+looks at what is there, so this takes as long as a plan or a change set takes.
+
+A deployment keeps the preview that it was started with: hadron deployment show.
+
+` + resourceHelp + credentialsHelp,
+		Example: `  hadron deployment preview environment/dev
+  hadron deployment preview service/shop/service-instance/prod --spec spec.yaml
+  hadron deployment preview environment/dev --template-minor-version 4
+  hadron deployment preview environment/dev --remove`,
+		Args: wants("RESOURCE"),
+	}
+	endpoint := endpointFlag(cmd.Flags())
+	output := outputFlag(cmd.Flags())
+	spec := cmd.Flags().String("spec", "", "file with the spec to deploy (default: the current one)")
+	major := cmd.Flags().String("template-major-version", "", "major version of the template (default: the current one)")
+	minor := cmd.Flags().String("template-minor-version", "", "minor version of the template (default: the current one, or the recommended one of another major)")
+	remove := cmd.Flags().Bool("remove", false, "preview the removal of the resource")
+	out := cmd.Flags().String("out", "", "folder to save the rendered files in")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		in := &api.PreviewDeploymentInput{Resource: &args[0], TemplateMajorVersion: given(*major), TemplateMinorVersion: given(*minor)}
+		if *spec != "" {
+			text, err := os.ReadFile(*spec)
+			if err != nil {
+				return fmt.Errorf("--spec: %w", err)
+			}
+			in.Spec = api.Ptr(string(text))
+		}
+		if *remove {
+			in.Goal = api.Ptr(api.HadronDeploymentGoalDestroy)
+		}
+		a, err := t.access(*endpoint)
+		if err != nil {
+			return err
+		}
+		answer, err := a.client().PreviewDeployment(cmd.Context(), in)
+		switch {
+		case err != nil:
+			return a.explain(err)
+		case *out != "":
+			return t.saveFiles(answer.Files, *out)
+		case output.json():
+			return t.writeJSON(answer)
+		}
+		p := &page{w: t.stdout, color: t.color}
+		verb := "would be deployed"
+		if *remove {
+			verb = "would be removed"
+		}
+		fmt.Fprintf(p.w, "%s %s; nothing is changed yet\n\n", p.paint(bold, resourcePath(api.Value(answer.ResourceArn))), verb)
+		p.field("template", templateText(answer.TemplateName, answer.TemplateVersionBefore, answer.TemplateVersion))
+		p.field("engine", engineText(api.Value(answer.Engine)))
+		p.preview("What would change", answer.Preview)
+		p.values("Inputs", answer.Inputs, true)
+		if n := len(answer.Files); n > 0 {
+			p.section("Files")
+			fmt.Fprintf(p.w, "  %d were rendered; save them with --out DIR\n", n)
+		}
+		return nil
+	}
+	return cmd
+}
