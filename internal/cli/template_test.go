@@ -164,6 +164,15 @@ func TestRenderWritesWhatCloudFormationGets(t *testing.T) {
 	}
 }
 
+// The library's bundles are examples of tests too.
+func TestTestsOfTheLibraryPass(t *testing.T) {
+	t.Parallel()
+	got := hadron(t, nil, "template", "test", "../../library").wantCode(t, 0)
+	if want := "2 tests: 2 passed\n"; !strings.HasSuffix(got.stdout, want) {
+		t.Errorf("stdout: %s\nwant at its end: %s", got.stdout, want)
+	}
+}
+
 // The examples beside the library's templates show each part of a service.
 func TestRenderOfTheLibrary(t *testing.T) {
 	t.Parallel()
