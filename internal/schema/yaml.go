@@ -133,7 +133,7 @@ func ParseYAML(text []byte) (*Node, error) {
 	}
 	doc, err := document(text)
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, syntaxError(err).found(text)
 	}
 	c := converter{open: map[*yaml.Node]bool{}}
 	return c.convert(doc, 0)
@@ -160,6 +160,25 @@ func document(text []byte) (*yaml.Node, error) {
 		return nil, err
 	}
 	return nil, errDocuments
+}
+
+// found gives an error about a character its place: the library has none for it.
+func (e *SyntaxError) found(text []byte) *SyntaxError {
+	if e.Column != 0 {
+		return e
+	}
+	line, column := 1, 1
+	for _, r := range string(text) {
+		switch {
+		case r == '\n':
+			line, column = line+1, 0
+		case r == 0x7f, r < ' ' && r != '\t' && r != '\r':
+			e.Line, e.Column, e.Message = line, column, fmt.Sprintf("invalid YAML: the control character %U is not allowed", r)
+			return e
+		}
+		column++
+	}
+	return e
 }
 
 func syntaxError(err error) *SyntaxError {

@@ -59,6 +59,7 @@ func TestParseYAMLRefuses(t *testing.T) {
 		name, text, want string
 		line             int
 	}{
+		{"a control character", "a: 1\nb: 2 # \x01", "invalid YAML: the control character U+0001 is not allowed", 2},
 		{"duplicate key", "a: 1\nb: 2\na: 3\n", `duplicate key "a"`, 3},
 		{"bomb", bomb.String(), "expands to more than 100000 values", 1},
 		{"cycle", "a: &a [*a]\n", "alias *a refers to a value that contains it", 1},
