@@ -39,7 +39,7 @@ test-race: ## The product's tests, all with the race detector (slow)
 
 .PHONY: test-engines
 test-engines: ## The built program with OpenTofu, a scripted CloudFormation and moto ("make tools")
-	$(GO) test -count=1 ./test/engines
+	$(GO) test -count=1 -parallel 8 ./test/engines
 
 .PHONY: test-browser
 test-browser: ## The console in a real browser, which it installs if it can

@@ -55,16 +55,13 @@ func TestServiceOnCloudFormationGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) })
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
 	ctx := t.Context()
-	create := &api.CreateServiceInput{
-		Name: p("shop"), TemplateName: p("web"), TemplateMajorVersion: p("1"), Spec: p("proton: ServiceSpec\n" + twoInstances), RepositoryId: p("acme/shop"),
-		BranchName: p("main"), RepositoryConnectionArn: p("arn:aws:codestar-connections:eu-west-1:123456789012:connection/0f0e0d0c-1111-2222-3333-444455556666"),
-	}
+	create := shopInput("web", twoInstances, true)
 	if _, err := s.CreateService(ctx, create); err == nil || err.Error() != "ValidationException: Operation cannot be run until pipeline roles have been configured" {
 		t.Errorf("a pipeline without a role: %v", err)
 	}
 	must(s.UpdateAccountSettings(ctx, &api.UpdateAccountSettingsInput{PipelineServiceRoleArn: p(pipelineRole)}))(t)
 	must(s.CreateService(ctx, create))(t)
-	s.serviceEnds(api.ServiceStatusActive)
+	s.serviceEnds("shop", api.ServiceStatusActive)
 	pipeline := must(s.ListServicePipelineOutputs(ctx, &api.ListServicePipelineOutputsInput{ServiceName: p("shop")}))(t)
 	if got := byKey(pipeline.Outputs)["Deploys"]; got != "dev on net-small;prod on net-small;" {
 		t.Errorf("the pipeline saw %q", got)
@@ -94,7 +91,7 @@ func TestServiceOnCloudFormationGoesUpIsUpdatedAndComesDown(t *testing.T) {
 		t.Errorf("removal of a pipeline without a role: %v", err)
 	}
 	must(s.UpdateAccountSettings(ctx, &api.UpdateAccountSettingsInput{PipelineServiceRoleArn: p(pipelineRole)}))(t)
-	s.deleteService()
+	s.deleteService("shop")
 	s.deleteEnvironment("one")
 	for _, call := range aws.Calls("CreateChangeSet") {
 		if _, there := aws.Stack(call.Form.Get("StackName")); there {
@@ -163,9 +160,9 @@ func TestServiceOnMotoGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) })
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
 	s.createService("web", twoInstances, true)
-	s.serviceEnds(api.ServiceStatusActive)
+	s.serviceEnds("shop", api.ServiceStatusActive)
 	s.updateEnvironment("one", "{size: large}")
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
-	s.deleteService()
+	s.deleteService("shop")
 	s.deleteEnvironment("one")
 }

@@ -97,7 +97,7 @@ func TestServiceOnOpenTofuGoesUpIsUpdatedAndComesDown(t *testing.T) {
 		t.Errorf("log:\n%s", log)
 	}
 	s.createService("web", twoInstances, true)
-	s.serviceEnds(api.ServiceStatusActive)
+	s.serviceEnds("shop", api.ServiceStatusActive)
 	ctx := t.Context()
 	list := must(s.ListServicePipelineOutputs(ctx, &api.ListServicePipelineOutputsInput{ServiceName: p("shop")}))(t)
 	pipeline := byKey(list.Outputs)
@@ -119,6 +119,6 @@ func TestServiceOnOpenTofuGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	if dev := byKey(out.Outputs); dev["Url"] != "shop/dev on net-large port 80" || dev["Tag"] != "arn:aws:proton:eu-west-1:123456789012:service/shop/service-instance/dev" {
 		t.Errorf("outputs of dev after the update: %v", dev)
 	}
-	s.deleteService()
+	s.deleteService("shop")
 	s.deleteEnvironment("one")
 }

@@ -33,7 +33,7 @@ const (
 	account  = "123456789012"
 	rootID   = "AKIAENGINETESTS00001"
 	rootKey  = "engines/secret+of/the/root/key0000001"
-	deadline = 60 * time.Second
+	deadline = 2 * time.Minute
 )
 
 var p = api.Ptr[string]
@@ -390,31 +390,35 @@ func (s *server) environmentLog(name string) string {
 	return s.logOf(api.Value(s.environment(name).LastAttemptedDeploymentId))
 }
 
-// createService starts a service called shop with instances in environments.
-func (s *server) createService(template, spec string, pipeline bool) {
-	s.t.Helper()
+// shopInput makes a service called shop with instances in environments.
+func shopInput(template, spec string, pipeline bool) *api.CreateServiceInput {
 	in := &api.CreateServiceInput{Name: p("shop"), TemplateName: &template, TemplateMajorVersion: p("1"), Spec: p("proton: ServiceSpec\n" + spec)}
 	if pipeline {
 		in.RepositoryConnectionArn = p("arn:aws:codestar-connections:eu-west-1:123456789012:connection/0f0e0d0c-1111-2222-3333-444455556666")
 		in.RepositoryId, in.BranchName = p("acme/shop"), p("main")
 	}
-	must(s.CreateService(s.t.Context(), in))(s.t)
+	return in
 }
 
-func (s *server) service() *api.Service {
+func (s *server) createService(template, spec string, pipeline bool) {
 	s.t.Helper()
-	return must(s.GetService(s.t.Context(), &api.GetServiceInput{Name: p("shop")}))(s.t).Service
+	must(s.CreateService(s.t.Context(), shopInput(template, spec, pipeline)))(s.t)
 }
 
-func (s *server) serviceEnds(want api.ServiceStatus) {
+func (s *server) service(name string) *api.Service {
+	s.t.Helper()
+	return must(s.GetService(s.t.Context(), &api.GetServiceInput{Name: &name}))(s.t).Service
+}
+
+func (s *server) serviceEnds(name string, want api.ServiceStatus) {
 	s.t.Helper()
 	var service *api.Service
-	s.eventually("the service comes to rest", func() bool {
-		service = s.service()
+	s.eventually("service "+name+" comes to rest", func() bool {
+		service = s.service(name)
 		return !strings.HasSuffix(string(*service.Status), "IN_PROGRESS")
 	})
 	if *service.Status != want {
-		s.t.Fatalf("the service is %s (%s), want %s; instances: %s", *service.Status, api.Value(service.StatusMessage), want, s.failures())
+		s.t.Fatalf("service %s is %s (%s), want %s; its parts: %s", name, *service.Status, api.Value(service.StatusMessage), want, s.failures(name))
 	}
 }
 
@@ -423,27 +427,27 @@ func (s *server) instance(name string) *api.ServiceInstance {
 	return must(s.GetServiceInstance(s.t.Context(), &api.GetServiceInstanceInput{ServiceName: p("shop"), Name: &name}))(s.t).ServiceInstance
 }
 
-// failures are the messages of the parts of the service.
-func (s *server) failures() string {
+// failures are the messages of the parts of a service.
+func (s *server) failures(service string) string {
 	s.t.Helper()
 	var b strings.Builder
-	list := must(s.ListServiceInstances(s.t.Context(), &api.ListServiceInstancesInput{ServiceName: p("shop")}))(s.t)
+	list := must(s.ListServiceInstances(s.t.Context(), &api.ListServiceInstancesInput{ServiceName: &service}))(s.t)
 	for _, i := range list.ServiceInstances {
 		fmt.Fprintf(&b, "%s %s %s\n", *i.Name, *i.DeploymentStatus, api.Value(i.DeploymentStatusMessage))
 	}
-	if pipeline := s.service().Pipeline; pipeline != nil {
+	if pipeline := s.service(service).Pipeline; pipeline != nil {
 		fmt.Fprintf(&b, "pipeline %s %s\n", *pipeline.DeploymentStatus, api.Value(pipeline.DeploymentStatusMessage))
 	}
 	return b.String()
 }
 
-func (s *server) deleteService() {
+func (s *server) deleteService(name string) {
 	s.t.Helper()
-	must(s.DeleteService(s.t.Context(), &api.DeleteServiceInput{Name: p("shop")}))(s.t)
-	s.eventually("the service is gone", func() bool {
-		out, err := s.GetService(s.t.Context(), &api.GetServiceInput{Name: p("shop")})
+	must(s.DeleteService(s.t.Context(), &api.DeleteServiceInput{Name: &name}))(s.t)
+	s.eventually("service "+name+" is gone", func() bool {
+		out, err := s.GetService(s.t.Context(), &api.GetServiceInput{Name: &name})
 		if err == nil && *out.Service.Status == api.ServiceStatusDeleteFailed {
-			s.t.Fatalf("the service could not be deleted: %s", s.failures())
+			s.t.Fatalf("service %s could not be deleted: %s", name, s.failures(name))
 		}
 		return code(err) == "ResourceNotFoundException"
 	})
