@@ -50,7 +50,7 @@ test-sdk: ## The built program against the AWS SDK for Go
 	cd test/conformance/gosdk && $(GO) test -count=1 ./...
 
 .PHONY: test-clients
-test-clients: ## The built program against boto3 and the AWS CLI, which it installs in .tools
+test-clients: ## The built program against boto3, the AWS CLI and the AWS SDK for JavaScript, which it installs in .tools
 	$(GO) test -count=1 -v ./test/conformance/...
 
 JINJA_TIME ?= 2m

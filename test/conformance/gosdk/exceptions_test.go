@@ -86,7 +86,8 @@ func TestAccessDenied(t *testing.T) {
 	policy := filepath.Join(t.TempDir(), "policy.json")
 	text := `{"Version": "2012-10-17", "Statement": [
 		{"Effect": "Allow", "Action": ["proton:Get*", "proton:List*"], "Resource": "*"},
-		{"Effect": "Allow", "Action": "proton:CreateService", "Resource": "` + c.arn("service/mine-*") + `"}]}`
+		{"Effect": "Allow", "Action": "proton:CreateService", "Resource": "` + c.arn("service/mine-*") + `"},
+		{"Effect": "Allow", "Action": "codestar-connections:PassConnection", "Resource": "*"}]}`
 	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

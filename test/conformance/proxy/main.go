@@ -4,6 +4,7 @@
 //	proxy serve ROOT RECORD ADDRESS    stands before the server at ADDRESS; prints its own
 //	proxy check ROOT CLIENT RECORD...  holds records against what a client is said to prove
 //	proxy update ROOT CLIENT RECORD... writes what a client proves
+//	proxy stories ROOT                 prints the stories of package story as JSON
 //	proxy problems ROOT CLIENT RECORD... only looks for answers outside the model
 //
 // ROOT is the repository, CLIENT a file of internal/gen/model/proven. It
@@ -12,6 +13,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -22,6 +24,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/hadronhq/hadron/test/conformance/story"
 	"github.com/hadronhq/hadron/test/conformance/wire"
 )
 
@@ -36,10 +39,16 @@ func run(args []string) error {
 	switch {
 	case len(args) == 4 && args[0] == "serve":
 		return serve(args[1], args[2], args[3])
+	case len(args) == 2 && args[0] == "stories":
+		stories, err := story.All(args[1])
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(stories)
 	case len(args) > 3 && slices.Contains([]string{"check", "update", "problems"}, args[0]):
 		return check(args[0], args[1], args[2], args[3:])
 	}
-	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy check|update|problems ROOT CLIENT RECORD...")
+	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy stories ROOT | proxy check|update|problems ROOT CLIENT RECORD...")
 }
 
 func serve(root, file, address string) error {

@@ -24,7 +24,7 @@ type answer struct {
 }
 
 // check lists what of an answer the model does not allow, and gives the
-// result: "ok" or the name of an exception.
+// result: "ok" or the name of an exception; empty if it is not worth a record.
 func (m *Model) check(a answer) (result string, problems []string) {
 	c := &checker{model: m, broken: a.broken}
 	if got := a.header.Get("Content-Type"); got != "application/x-amz-json-1.0" {
@@ -44,6 +44,9 @@ func (m *Model) check(a answer) (result string, problems []string) {
 			c.problem("", "there is no operation %q to answer with success", a.target)
 		} else {
 			c.value(o.Output, o.Output, value)
+			if len(value) == 0 && len(m.shapes[o.Output].Members) > 0 {
+				return "", c.problems // there was nothing to delete: that proves little
+			}
 		}
 		return "ok", c.problems
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 )
 
 // Model is what the service models say of answers. It is read from the files
@@ -34,6 +36,8 @@ type shape struct {
 	Enum     []string          `json:"enum"`
 	Union    bool              `json:"union"`
 
+	Sensitive bool `json:"sensitive"`
+
 	pattern *regexp.Regexp
 }
 
@@ -49,7 +53,48 @@ func LoadModel(root string) (*Model, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	if err := m.loosen(filepath.Join(root, "internal", "gen", "model", "overrides.json")); err != nil {
+		return nil, fmt.Errorf("overrides.json: %w", err)
+	}
 	return m, nil
+}
+
+// loosen reads where the server accepts more than the model says.
+func (m *Model) loosen(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var overrides []struct {
+		As, From string
+		Max      *int64
+		Members  []string
+	}
+	if err := json.Unmarshal(text, &overrides); err != nil {
+		return err
+	}
+	for _, o := range overrides {
+		changed := *m.shapes[o.From]
+		changed.Max = o.Max
+		m.shapes[o.As] = &changed
+		for _, place := range o.Members {
+			structure, name, _ := strings.Cut(place, ".")
+			m.shapes[structure].Members[name] = member{o.As}
+		}
+	}
+	return nil
+}
+
+// Operations lists all of Proton's.
+func (m *Model) Operations() []string {
+	var names []string
+	for _, o := range m.operations {
+		if m.IsProton(o.Name) {
+			names = append(names, o.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (m *Model) load(file string) error {

@@ -74,7 +74,7 @@ func (p *Proxy) see(res *http.Response) error {
 		res.Header.Set("X-Amzn-Errortype", "AnswerOutsideTheModel")
 		res.Header.Set("Content-Length", strconv.Itoa(len(body)))
 		res.ContentLength = int64(len(body))
-	} else if p.model.operations[target] != nil && protocol[result] == nil {
+	} else if p.model.operations[target] != nil && result != "" && protocol[result] == nil {
 		p.record.call(r.UserAgent(), operation, result)
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))

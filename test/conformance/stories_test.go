@@ -1,0 +1,113 @@
+package conformance
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hadronhq/hadron/test/conformance/story"
+)
+
+// runners carry out the steps of a story, each with one client. They answer
+// their command line and the variables it needs.
+var runners = map[string]func(t *testing.T) (line, env []string){
+	"boto3": func(t *testing.T) ([]string, []string) {
+		return []string{filepath.Join(pinnedPython(t), "python3"), "-B", "boto3/story.py"}, nil
+	},
+	"cli": func(t *testing.T) ([]string, []string) {
+		return []string{filepath.Join(pinnedPython(t), "python3"), "-B", "awscli/story.py"}, nil
+	},
+	"javascript": func(t *testing.T) ([]string, []string) {
+		dir := installed(t, javascript, "javascript-v3.txt")
+		return []string{"node", "javascript/story.mjs"}, []string{"JAVASCRIPT_SDK=" + dir}
+	},
+}
+
+// pinnedPython skips a test that needs the operations of the pinned versions.
+func pinnedPython(t *testing.T) string {
+	bin := clients(t)
+	if _, ok := pinned.Load("boto3.txt"); !ok {
+		t.Skip("the pinned boto3 and AWS CLI could not be installed")
+	}
+	return bin
+}
+
+// Every client goes through every story, all at once, each in a Region of its own.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	stories, err := story.All(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range stories {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			env := serve(t, "", s.Settings...)
+			keys := storyKeys(t, env)
+			for name, command := range runners {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					region := "eu-" + name + "-1"
+					line, more := command(t)
+					line = append(line, writeStory(t, s, keys, region))
+					more = append(more, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_MAX_ATTEMPTS=1")
+					run(t, slices.Concat(env, more), line[0], line[1:]...)
+				})
+			}
+		})
+	}
+}
+
+// key is an access key as runners read it.
+type key struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret"`
+}
+
+const account = "123456789012"
+
+// storyKeys makes the users that stories know besides the root user.
+func storyKeys(t *testing.T, env []string) map[string]key {
+	t.Helper()
+	keys := map[string]key{"root": {rootKey, rootSecret}}
+	for name, user := range map[string]struct{ effect, account string }{"denied": {"Deny", account}, "other": {"Allow", "999988887777"}} {
+		policy := filepath.Join(t.TempDir(), "policy.json")
+		text := `{"Version": "2012-10-17", "Statement": [{"Effect": "` + user.effect + `", "Action": ["proton:*", "iam:PassRole"], "Resource": "*"}]}`
+		if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), binary, "user", "create", name, "--policy", policy, "--account", user.account, "--output", "json")
+		cmd.Env = env
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("make the user %s: %v\n%s", name, err, out)
+		}
+		var made struct{ AccessKeyID, SecretAccessKey string }
+		if err := json.Unmarshal(out, &made); err != nil {
+			t.Fatal(err)
+		}
+		keys[name] = key{made.AccessKeyID, made.SecretAccessKey}
+	}
+	return keys
+}
+
+// writeStory writes what a runner reads.
+func writeStory(t *testing.T, s story.Story, keys map[string]key, region string) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"keys": keys, "steps": s.Steps,
+		"variables": map[string]string{"region": region, "account": account, "bucket": strings.ToLower("story-" + s.Name + "-" + region)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "story.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
