@@ -293,3 +293,51 @@ func TestDraftIsPublishedInTheConsole(t *testing.T) {
 	b.sees("/templates/service/web/1/1", "Published")
 	b.sees("/templates/service/web", "1.1", "Recommended")
 }
+
+func TestComponentIsMadeDetachedAndDeletedInTheConsole(t *testing.T) {
+	t.Parallel()
+	f := withComponents(t)
+	b := f.signedIn(t)
+	b.sees("/components", "No components here yet")
+	form := url.Values{"name": {"queue"}, "attached": {"shop/prod"}, "template-file": {queueTemplate}, "manifest": {"nothing"}, "do": {"submit"}}
+	if _, body, _ := b.post("/components/new", form); !strings.Contains(body, "ValidationException") || !strings.Contains(body, `value="shop/prod"`) {
+		t.Errorf("a wrong manifest: %s", body)
+	}
+	form.Set("manifest", componentManifest)
+	if _, body, at := b.post("/components/new", form); at != "/components/queue" {
+		t.Fatalf("at %s: %s", at, body)
+	}
+	f.waitComponent(t, api.DeploymentStatusSucceeded)
+	b.sees("/components/queue", "Succeeded", "shop / prod", "{{ component.name }}")
+	if _, body, _ := b.post("/components/queue/update", url.Values{"attached": {"shop/dev"}, "template-file": {queueTemplate}, "do": {"submit"}}); !strings.Contains(body, "ConflictException") {
+		t.Errorf("moved without being detached: %s", body)
+	}
+	if _, body, at := b.post("/components/queue/update", url.Values{"template-file": {loneTemplate}, "do": {"submit"}}); at != "/components/queue" {
+		t.Fatalf("at %s: %s", at, body)
+	}
+	f.waitComponent(t, api.DeploymentStatusSucceeded)
+	b.sees("/components", "queue", "nothing")
+	if status, _, _ := b.post("/components/queue/delete", url.Values{"confirm": {"other"}}); status != http.StatusBadRequest {
+		t.Errorf("deleted without being confirmed: status %d", status)
+	}
+	b.post("/components/queue/delete", url.Values{"confirm": {"queue"}})
+	eventually(t, "the component is gone", func() bool {
+		status, _, _ := b.get("/components/queue")
+		return status == http.StatusNotFound
+	})
+}
+
+func TestVersionSaysWhatChangedSinceTheOneBefore(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.put(t, "/templates/next.tar.gz", pack(t, map[string]string{
+		"schema/schema.yaml":                    serviceSchema + "        branch: {type: string, default: main}\n",
+		"instance_infrastructure/manifest.yaml": manifest, "pipeline_infrastructure/manifest.yaml": manifest,
+	}))
+	must(f.CreateServiceTemplateVersion(t.Context(), &api.CreateServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), Source: s3("next.tar.gz"),
+		CompatibleEnvironmentTemplates: []api.CompatibleEnvironmentTemplateInput{{TemplateName: p("net"), MajorVersion: p("1")}}}))(t)
+	b := f.signedIn(t)
+	eventually(t, "the version is registered", func() bool { return strings.Contains(b.sees("/templates/service/web/1/1"), "Draft") })
+	b.sees("/templates/service/web/1/1", "Change of the schema since 1.0", `<span class="line added">+         branch:`)
+}

@@ -24,7 +24,7 @@ type resourceForm struct {
 	Now          string       // the version it has now
 	HasPipeline  bool
 	Editor       *editor
-	Refusal      *awsjson.Error // of the last try
+	Refusal      *refusal // of the last try
 	Command      string
 	Submit       string
 	SpecOptional bool
@@ -44,14 +44,16 @@ func (f *resourceForm) keep(r *http.Request) {
 // submitted reports whether a form is to do its work, not only to be checked.
 func submitted(r *http.Request) bool { return r.PostFormValue("do") == "submit" }
 
-// refused keeps a refusal of the API to be shown in the form; another error is
-// returned.
-func (f *resourceForm) refused(err error) error {
+// refusal is what the API said to a form's call.
+type refusal = awsjson.Error
+
+// refused is a refusal of the API, to be shown in the form; another error is
+// returned as it is.
+func refused(err error) (*refusal, error) {
 	if e, ok := errors.AsType[*awsjson.Error](err); ok && e.Status < http.StatusInternalServerError {
-		f.Refusal = e
-		return nil
+		return e, nil
 	}
-	return err
+	return nil, err
 }
 
 // choose finds the template and version that a form is about. Without a
@@ -120,14 +122,6 @@ func (c *Console) editorFor(r *http.Request, edits string, v versionFacts) (*edi
 	}
 }
 
-func (c *Console) newService(w http.ResponseWriter, r *http.Request) error {
-	return c.serviceForm(w, r)
-}
-
-func (c *Console) createService(w http.ResponseWriter, r *http.Request) error {
-	return c.serviceForm(w, r)
-}
-
 // serviceForm shows the form of a new service, checks it, or does its work.
 func (c *Console) serviceForm(w http.ResponseWriter, r *http.Request) error {
 	f := &resourceForm{Title: "Create service", Noun: "service", New: true, Back: at("services"), Kind: ofServices, Submit: "Create service",
@@ -152,7 +146,7 @@ func (c *Console) serviceForm(w http.ResponseWriter, r *http.Request) error {
 		if err == nil {
 			return done(w, r, at("services", api.Value(out.Service.Name)))
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}
@@ -189,14 +183,6 @@ func (f *resourceForm) createServiceCommand(v versionFacts) string {
 	return command("create-service", f.Editor.YAML, options...)
 }
 
-func (c *Console) newEnvironment(w http.ResponseWriter, r *http.Request) error {
-	return c.environmentForm(w, r)
-}
-
-func (c *Console) createEnvironment(w http.ResponseWriter, r *http.Request) error {
-	return c.environmentForm(w, r)
-}
-
 // environmentForm shows the form of a new environment, checks it, or does its
 // work.
 func (c *Console) environmentForm(w http.ResponseWriter, r *http.Request) error {
@@ -227,7 +213,7 @@ func (c *Console) environmentForm(w http.ResponseWriter, r *http.Request) error 
 		if err == nil {
 			return done(w, r, at("environments", api.Value(out.Environment.Name)))
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func homeView(f homeFacts) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = count("Components", at("services"), f.Counts.Components).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = count("Components", at("components"), f.Counts.Components).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

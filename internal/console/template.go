@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -72,31 +73,47 @@ func (c *Console) templates(w http.ResponseWriter, r *http.Request) error {
 
 // versionRow is a version of a template of either kind.
 type versionRow struct {
-	Major, Minor, Status, Message, Notes, RecommendedMinor, VersionARN string
+	Major, Minor, Status, Message, Notes, VersionARN string
 }
 
-// templateVersions lists all versions of a template, newest first.
+// templateVersions lists all versions of a template, newest first: the majors,
+// and the minors of each.
 func (c *Console) templateVersions(r *http.Request, kind, name string) ([]versionRow, error) {
+	majors, err := c.listVersions(r, kind, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []versionRow
+	for _, major := range majors {
+		minors, err := c.listVersions(r, kind, name, &major.Major)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, minors...)
+	}
+	return all, nil
+}
+
+// listVersions lists the major versions of a template, or the minors of one.
+func (c *Console) listVersions(r *http.Request, kind, name string, major *string) ([]versionRow, error) {
 	var rows []versionRow
 	for next := (*string)(nil); ; {
 		if kind == ofEnvironments {
-			out, err := c.client.ListEnvironmentTemplateVersions(r.Context(), &api.ListEnvironmentTemplateVersionsInput{TemplateName: &name, NextToken: next})
+			out, err := c.client.ListEnvironmentTemplateVersions(r.Context(), &api.ListEnvironmentTemplateVersionsInput{TemplateName: &name, MajorVersion: major, NextToken: next})
 			if err != nil {
 				return nil, err
 			}
 			for _, v := range out.TemplateVersions {
-				rows = append(rows, versionRow{Major: api.Value(v.MajorVersion), Minor: api.Value(v.MinorVersion), Status: string(api.Value(v.Status)),
-					Message: api.Value(v.StatusMessage), Notes: api.Value(v.Description), RecommendedMinor: api.Value(v.RecommendedMinorVersion), VersionARN: api.Value(v.Arn)})
+				rows = append(rows, rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn))
 			}
 			next = out.NextToken
 		} else {
-			out, err := c.client.ListServiceTemplateVersions(r.Context(), &api.ListServiceTemplateVersionsInput{TemplateName: &name, NextToken: next})
+			out, err := c.client.ListServiceTemplateVersions(r.Context(), &api.ListServiceTemplateVersionsInput{TemplateName: &name, MajorVersion: major, NextToken: next})
 			if err != nil {
 				return nil, err
 			}
 			for _, v := range out.TemplateVersions {
-				rows = append(rows, versionRow{Major: api.Value(v.MajorVersion), Minor: api.Value(v.MinorVersion), Status: string(api.Value(v.Status)),
-					Message: api.Value(v.StatusMessage), Notes: api.Value(v.Description), RecommendedMinor: api.Value(v.RecommendedMinorVersion), VersionARN: api.Value(v.Arn)})
+				rows = append(rows, rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn))
 			}
 			next = out.NextToken
 		}
@@ -104,6 +121,10 @@ func (c *Console) templateVersions(r *http.Request, kind, name string) ([]versio
 			return rows, nil
 		}
 	}
+}
+
+func rowOf(major, minor *string, status *api.TemplateVersionStatus, message, notes, arn *string) versionRow {
+	return versionRow{Major: api.Value(major), Minor: api.Value(minor), Status: string(api.Value(status)), Message: api.Value(message), Notes: api.Value(notes), VersionARN: api.Value(arn)}
 }
 
 // templateFacts is what a template's page shows.
@@ -189,6 +210,8 @@ type versionFacts struct {
 	Pipeline   *schema.Type
 	Compatible []api.CompatibleEnvironmentTemplate
 	Warnings   []string
+	Before     string     // the version before it
+	Change     []specLine // of the schema since then
 }
 
 // Version is "major.minor".
@@ -203,7 +226,7 @@ func (c *Console) versionOf(r *http.Request, kind, name, major, minor string) (v
 			return f, err
 		}
 		v := out.EnvironmentTemplateVersion
-		f.versionRow = versionRow{Major: major, Minor: minor, Status: string(api.Value(v.Status)), Message: api.Value(v.StatusMessage), Notes: api.Value(v.Description), VersionARN: api.Value(v.Arn)}
+		f.versionRow = rowOf(&major, &minor, v.Status, v.StatusMessage, v.Description, v.Arn)
 		f.Schema = api.Value(v.Schema)
 	} else {
 		out, err := c.client.GetServiceTemplateVersion(ctx, &api.GetServiceTemplateVersionInput{TemplateName: &name, MajorVersion: &major, MinorVersion: &minor})
@@ -211,7 +234,7 @@ func (c *Console) versionOf(r *http.Request, kind, name, major, minor string) (v
 			return f, err
 		}
 		v := out.ServiceTemplateVersion
-		f.versionRow = versionRow{Major: major, Minor: minor, Status: string(api.Value(v.Status)), Message: api.Value(v.StatusMessage), Notes: api.Value(v.Description), VersionARN: api.Value(v.Arn)}
+		f.versionRow = rowOf(&major, &minor, v.Status, v.StatusMessage, v.Description, v.Arn)
 		f.Schema, f.Compatible = api.Value(v.Schema), v.CompatibleEnvironmentTemplates
 	}
 	if f.Schema != "" {
@@ -238,7 +261,30 @@ func (c *Console) templateVersion(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	f.Warnings = warnings.Warnings
+	if err := c.compare(r, &f); err != nil {
+		return err
+	}
 	return c.ok(w, r, f.Name+" "+f.Version(), versionView(f))
+}
+
+// compare says what changed of the schema since the version before.
+func (c *Console) compare(r *http.Request, f *versionFacts) error {
+	versions, err := c.templateVersions(r, f.Kind, f.Name)
+	if err != nil {
+		return err
+	}
+	n := slices.IndexFunc(versions, func(v versionRow) bool { return v.Major == f.Major && v.Minor == f.Minor })
+	if n < 0 || n+1 >= len(versions) || f.Schema == "" {
+		return nil
+	}
+	before, err := c.versionOf(r, f.Kind, f.Name, versions[n+1].Major, versions[n+1].Minor)
+	if err != nil {
+		return err
+	}
+	if before.Schema != "" {
+		f.Before, f.Change = before.Version(), specChange(before.Schema, f.Schema)
+	}
+	return nil
 }
 
 // publishVersion makes a draft the version that people get.

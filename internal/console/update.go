@@ -60,14 +60,6 @@ func (f *resourceForm) dropOlderMajors() {
 	f.Versions = kept
 }
 
-func (c *Console) editEnvironment(w http.ResponseWriter, r *http.Request) error {
-	return c.environmentUpdate(w, r)
-}
-
-func (c *Console) updateEnvironment(w http.ResponseWriter, r *http.Request) error {
-	return c.environmentUpdate(w, r)
-}
-
 func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("environment")
 	out, err := c.client.GetEnvironment(r.Context(), &api.GetEnvironmentInput{Name: &name})
@@ -91,19 +83,11 @@ func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) erro
 		if err == nil {
 			return done(w, r, f.Back)
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}
 	return c.ok(w, r, f.Title, resourceFormView(f))
-}
-
-func (c *Console) editService(w http.ResponseWriter, r *http.Request) error {
-	return c.serviceUpdate(w, r)
-}
-
-func (c *Console) updateService(w http.ResponseWriter, r *http.Request) error {
-	return c.serviceUpdate(w, r)
 }
 
 // serviceUpdate is the form for a service's whole spec: instances that are
@@ -133,7 +117,7 @@ func (c *Console) serviceUpdate(w http.ResponseWriter, r *http.Request) error {
 		if err == nil {
 			return done(w, r, f.Back)
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}
@@ -152,14 +136,6 @@ func (c *Console) versionOfService(r *http.Request, s *api.Service) (string, err
 	}
 	i := out.ServiceInstances[0]
 	return version(i.TemplateMajorVersion, i.TemplateMinorVersion), nil
-}
-
-func (c *Console) editInstance(w http.ResponseWriter, r *http.Request) error {
-	return c.instanceUpdate(w, r)
-}
-
-func (c *Console) updateInstance(w http.ResponseWriter, r *http.Request) error {
-	return c.instanceUpdate(w, r)
 }
 
 func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
@@ -185,19 +161,11 @@ func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
 		if err == nil {
 			return done(w, r, f.Back)
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}
 	return c.ok(w, r, f.Title, resourceFormView(f))
-}
-
-func (c *Console) editPipeline(w http.ResponseWriter, r *http.Request) error {
-	return c.pipelineUpdate(w, r)
-}
-
-func (c *Console) updatePipeline(w http.ResponseWriter, r *http.Request) error {
-	return c.pipelineUpdate(w, r)
 }
 
 func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
@@ -226,7 +194,7 @@ func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
 		if err == nil {
 			return done(w, r, f.Back)
 		}
-		if err := f.refused(err); err != nil {
+		if f.Refusal, err = refused(err); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func number(n *int64) string { return fmt.Sprint(api.Value(n)) }
 func target(d api.DeploymentSummary) (name, path string) {
 	switch {
 	case api.Value(d.ComponentName) != "":
-		return "component " + *d.ComponentName, ""
+		return "component " + *d.ComponentName, at("components", *d.ComponentName)
 	case api.Value(d.ServiceInstanceName) != "":
 		return *d.ServiceName + " / " + *d.ServiceInstanceName, at("services", *d.ServiceName, "instances", *d.ServiceInstanceName)
 	case api.Value(d.ServiceName) != "":
