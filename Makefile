@@ -33,6 +33,16 @@ test-core: ## Tests of the product alone; needs only Go
 	$(GO) test $$($(GO) list ./... | grep -v -e /test/ | grep -v -E '$(RACE_PACKAGES)')
 	$(GO) test $(RACE) $$($(GO) list ./... | grep -E '$(RACE_PACKAGES)')
 
+.PHONY: test-postgres
+test-postgres: ## The server's tests once more, on PostgreSQL, which it installs if it can
+	HADRON_TEST_DATABASE=postgres $(GO) test -count=1 ./internal/app
+
+CRASH_TIME ?= 10m
+
+.PHONY: crash
+crash: ## Kill, freeze and cut off servers for CRASH_TIME (10m), on both databases, and count what was lost
+	HADRON_CRASH=$(CRASH_TIME) $(GO) test -count=1 -v -timeout 24h ./test/crash
+
 .PHONY: test-race
 test-race: ## The product's tests, all with the race detector (slow)
 	$(GO) test -race $$($(GO) list ./... | grep -v -e /test/)

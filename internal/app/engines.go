@@ -20,12 +20,22 @@ import (
 	"github.com/hadronhq/hadron/internal/tofustate"
 )
 
+// silence is after how long commands are stopped whose server stands still:
+// before another server can take their run over, whose lease lasts for 10 s
+// from a heartbeat of at most 3 s ago.
+func (s *Server) silence() time.Duration {
+	if s.store.Shared() {
+		return 5 * time.Second
+	}
+	return 0
+}
+
 // engines are the tools that this server provisions with. Programs that it
 // starts reach it at local.
 func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 	who := identity.New(identity.Config{STSEndpoint: c.StsEndpoint, Ours: k.ours})
 	commands, err := command.New(command.Driver{
-		Root: filepath.Join(c.Data, "work"), Key: k.runCredentials,
+		Root: filepath.Join(c.Data, "work"), Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""

@@ -42,6 +42,10 @@ type Driver struct {
 	Timeout time.Duration // for a run whose Build names none; default 60 minutes
 	Grace   time.Duration // from SIGTERM to SIGKILL; default 5 seconds
 	Limits  engine.LogLimits
+	// Silence is after how long without a sign of life of the server its
+	// commands are stopped: where another server would take over a run whose
+	// server stands still. Zero: only the server's end stops them.
+	Silence time.Duration
 
 	// Credentials returns the variables of the AWS credentials for a run;
 	// without it, or when it returns none, commands run without any.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -30,6 +31,7 @@ type order struct {
 	Timeout     time.Duration
 	Grace       time.Duration
 	Limits      engine.LogLimits
+	Silence     time.Duration
 }
 
 // supervise starts a supervisor and hands on the log until it has ended. No
@@ -42,7 +44,7 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 	o := order{
 		Dir: f.dir, BuildID: buildID(r), Shell: d.Shell, Session: f.path("job", "commands", "session"),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
-		Timeout: timeout, Grace: d.Grace, Limits: d.Limits,
+		Timeout: timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -58,6 +60,7 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 
+	go signsOfLife(orders, d.Silence, ended)
 	var exit error
 	select {
 	case exit = <-exited:
@@ -73,6 +76,23 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 	close(ended)
 	deliverErr := <-delivered
 	return f.outcome(ctx, cmd, errors.Join(exit, deliverErr))
+}
+
+// signsOfLife tells the supervisor that this server does not stand still.
+func signsOfLife(orders io.Writer, silence time.Duration, ended <-chan struct{}) {
+	if silence == 0 {
+		return
+	}
+	tick := time.NewTicker(silence / 5)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+			io.WriteString(orders, "alive\n") // fails if the supervisor has ended
+		}
+	}
 }
 
 // outcome tells how a supervisor that is no more has ended.

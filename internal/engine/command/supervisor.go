@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func superviseCommands() error {
 		exited: make(chan syscall.WaitStatus, 1), empty: make(chan struct{}),
 	}
 	stop := make(chan time.Duration, 2) // the grace left to the commands
-	go watchServer(io.MultiReader(dec.Buffered(), os.Stdin), o.Grace, stop)
+	go watchServer(io.MultiReader(dec.Buffered(), os.Stdin), o, stop)
 	go func() {
 		<-signals
 		stop <- o.Grace
@@ -100,19 +101,34 @@ func superviseCommands() error {
 	return err
 }
 
-// watchServer asks for a stop when the server says so, or is gone.
-func watchServer(r io.Reader, grace time.Duration, stop chan<- time.Duration) {
-	buf := make([]byte, 16)
+// watchServer asks for a stop when the server says so, is gone, or stands
+// still.
+func watchServer(r io.Reader, o order, stop chan<- time.Duration) {
+	words := make(chan string)
+	go func() {
+		defer close(words)
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			words <- lines.Text()
+		}
+	}()
 	for {
-		n, err := r.Read(buf)
-		if strings.Contains(string(buf[:n]), "stop") {
-			stop <- grace
-			return
+		var silence <-chan time.Time
+		if o.Silence > 0 {
+			silence = time.After(o.Silence)
 		}
-		if err != nil {
-			stop <- min(grace, hurry)
-			return
+		select {
+		case word, alive := <-words:
+			if word == "stop" {
+				stop <- o.Grace
+				return
+			}
+			if alive {
+				continue
+			}
+		case <-silence:
 		}
+		stop <- min(o.Grace, hurry)
+		return
 	}
 }
 
