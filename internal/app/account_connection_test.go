@@ -76,6 +76,10 @@ func TestEnvironmentIsProvisionedThroughAnAccountConnection(t *testing.T) {
 	if _, err := f.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: p("one")}); code(err) != "ValidationException" {
 		t.Errorf("deleted without its connection: %v", err)
 	}
+	none := &api.UpdateEnvironmentInput{Name: p("one"), DeploymentType: api.Ptr(api.DeploymentUpdateTypeNone), Description: p("waiting")}
+	if e := must(f.UpdateEnvironment(ctx, none))(t).Environment; *e.Description != "waiting" {
+		t.Errorf("its description can be changed meanwhile, and is %s", *e.Description)
+	}
 	c = must(environmentAccount.CreateEnvironmentAccountConnection(ctx, &second))(t).EnvironmentAccountConnection
 	must(f.AcceptEnvironmentAccountConnection(ctx, &api.AcceptEnvironmentAccountConnectionInput{Id: c.Id}))(t)
 	list := must(f.ListEnvironmentAccountConnections(ctx, &api.ListEnvironmentAccountConnectionsInput{

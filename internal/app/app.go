@@ -35,7 +35,6 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 	"github.com/hadronhq/hadron/internal/sts"
 	"github.com/hadronhq/hadron/internal/tofustate"
-	"golang.org/x/time/rate"
 )
 
 // Version is the release this binary is of; the build sets it.
@@ -334,18 +333,6 @@ func localURL(addr net.Addr) string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-// throttle limits each account's calls; nil if nothing is limited.
-func throttle(perSecond int) func(account string) bool {
-	if perSecond == 0 {
-		return nil
-	}
-	var limits sync.Map
-	return func(account string) bool {
-		l, _ := limits.LoadOrStore(account, rate.NewLimiter(rate.Limit(perSecond), 2*perSecond))
-		return !l.(*rate.Limiter).Allow()
-	}
 }
 
 // objects reads template bundles from the built-in bucket store.

@@ -62,8 +62,9 @@ type Config struct {
 	// PreviewTimeout is how many seconds a deployment waits for the preview of
 	// what it will change before it goes on without; 0 makes no previews.
 	PreviewTimeout int `setting:"preview-timeout" default:"30"`
-	// ThrottleRate is how many calls a second each account may make, with a
-	// burst of twice as many; 0 does not limit.
+	// ThrottleRate is how many calls a second each user or role may make, with a
+	// burst of twice as many; more are answered ThrottlingException, which SDKs
+	// wait and try again for. 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
 	// GitPollInterval is how often, in seconds, linked repositories and open pull
 	// requests are looked at; webhooks tell of changes at once.

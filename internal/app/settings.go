@@ -85,7 +85,7 @@ var usage = map[string]string{
 	"concurrency":                 "how many deployments to work on at once",
 	"redeploy-instances":          "never, or components: when what an instance sees of a component changes",
 	"preview-timeout":             "seconds a deployment waits for the preview of what it will change; 0 makes none",
-	"throttle-rate":               "calls a second that each account may make; 0 does not limit",
+	"throttle-rate":               "calls a second that each user or role may make; 0 does not limit",
 	"git-poll-interval":           "seconds between looks at linked repositories and open pull requests",
 	"git-repository-limit":        "bytes that a synced repository may have",
 	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",

@@ -139,3 +139,66 @@ func TestUpdateServiceRefusesEdits(t *testing.T) {
 		t.Errorf("a description: %s", *out.Service.Status)
 	}
 }
+
+// An update of the service does not block the instances it leaves alone.
+func TestRemainingInstancesAreDeployedDuringAnUpdateOfTheService(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.CreateService(t.Context(), shop()))(t)
+	f.waitService(t, api.ServiceStatusActive)
+	hold := make(chan struct{})
+	f.engine.On(f.arn("service/shop/service-instance/test"), enginetest.Script{Hold: hold})
+	if err := f.updateService(t, newSpec); err != nil {
+		t.Fatal(err)
+	}
+	redeploy := func(name string) error {
+		_, err := f.UpdateServiceInstance(t.Context(), &api.UpdateServiceInstanceInput{ServiceName: p("shop"), Name: &name,
+			DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
+		return err
+	}
+	for _, name := range []string{"test", "prod"} {
+		if err := redeploy(name); code(err) != "ConflictException" {
+			t.Errorf("%s, which the update is about: %v", name, err)
+		}
+	}
+	if err := f.updateService(t, newSpec); code(err) != "ConflictException" {
+		t.Errorf("a second update, which changes nothing: %v", err)
+	}
+	if err := redeploy("dev"); err != nil {
+		t.Fatalf("dev, which stays: %v", err)
+	}
+	if i := f.waitInstance(t, "dev"); *i.DeploymentStatus != api.DeploymentStatusSucceeded {
+		t.Errorf("dev is %s", *i.DeploymentStatus)
+	}
+	close(hold)
+	f.waitService(t, api.ServiceStatusActive)
+	if got, want := f.instances(t), "dev SUCCEEDED, test SUCCEEDED"; got != want {
+		t.Errorf("instances: %s, want %s", got, want)
+	}
+}
+
+func TestInstancesThatAreGoingOrNewAreNotTakenForOldOnes(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.CreateService(t.Context(), shop()))(t)
+	f.waitService(t, api.ServiceStatusActive)
+	_, err := f.UpdateService(t.Context(), &api.UpdateServiceInput{Name: p("shop"), Spec: p(strings.Replace(newSpec, "port: 81", "port: '${Proton::CURRENT_VAL}'", 1))})
+	isRefused(t, "a current value of an added instance", err, "ValidationException: Spec validation failed: instances[test].spec.port: "+
+		"${Proton::CURRENT_VAL} has no meaning in a create call: there is no current value")
+	f.engine.On(f.arn("service/shop/service-instance/prod"), enginetest.Script{Fail: "not empty"}, enginetest.Script{})
+	if err := f.updateService(t, newSpec); err != nil {
+		t.Fatal(err)
+	}
+	f.waitService(t, api.ServiceStatusUpdateCompleteCleanupFailed)
+	_, err = f.UpdateService(t.Context(), &api.UpdateServiceInput{Name: p("shop"), Spec: p(newSpec + "- name: prod\n  environment: one\n  spec: {port: 443}\n")})
+	isRefused(t, "an instance that could not be deleted is listed again", err, "ConflictException: Service instance "+
+		f.arn("service/shop/service-instance/prod")+" is being deleted: it can't be kept.")
+	if err := f.updateService(t, newSpec); err != nil {
+		t.Fatalf("the deletion is tried again: %v", err)
+	}
+	f.waitService(t, api.ServiceStatusActive)
+}

@@ -292,10 +292,13 @@ func (s *EnvironmentSpec) CurrentValues() []string { return currentValues(s.valu
 func (s *ServiceSpec) CurrentValues() []string {
 	paths := currentValues(s.pipeline, "pipeline")
 	for _, i := range s.Instances {
-		paths = append(paths, currentValues(i.values, i.path())...)
+		paths = append(paths, i.CurrentValues()...)
 	}
 	return paths
 }
+
+// CurrentValues lists the paths of the inputs written as CurrentValue.
+func (i InstanceSpec) CurrentValues() []string { return currentValues(i.values, i.path()) }
 
 func (i InstanceSpec) path() string { return "instances[" + i.Name + "].spec" }
 

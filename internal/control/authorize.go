@@ -24,25 +24,25 @@ type call struct {
 type callKey struct{}
 
 // Around carries out a call of the API with what its authorization needs to
-// know of it. It belongs around every operation, wherever it is called from.
+// know of it, unless the caller calls too fast. It belongs around every operation, wherever it is called from.
 func (p *Plane) Around(ctx context.Context, op *awsjson.Operation, in any, next func(context.Context) (any, error)) (any, error) {
+	caller, ok := auth.PrincipalFrom(ctx)
+	if ok && p.Throttled != nil && p.Throttled(caller.ARN) {
+		return nil, proton.Errorf(proton.Throttled, "Rate exceeded")
+	}
 	return next(context.WithValue(ctx, callKey{}, call{op, in}))
 }
 
-// authorize refuses a caller who may not carry out an operation on a resource,
-// or who calls too fast. Denied or Throttled.
+// authorize refuses a caller who may not carry out an operation on a resource.
+// Denied.
 func (p *Plane) authorize(ctx context.Context, operation string, resource proton.ARN) error {
 	return p.permit(ctx, "proton:"+operation, resource)
 }
 
 // permit is authorize for operations with the action of another service.
 func (p *Plane) permit(ctx context.Context, action string, resource proton.ARN) error {
-	caller, ok := auth.PrincipalFrom(ctx)
-	if !ok {
+	if _, ok := auth.PrincipalFrom(ctx); !ok {
 		return proton.Errorf(proton.Denied, "The request has no principal.")
-	}
-	if p.Throttled != nil && p.Throttled(caller.AccountID) {
-		return proton.Errorf(proton.Throttled, "Rate exceeded")
 	}
 	return p.allow(ctx, nil, action, resource)
 }

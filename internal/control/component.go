@@ -148,10 +148,19 @@ func (p *Plane) componentMethod(manifest, templateFile string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if method := parsed.Method(); !p.Methods[method] {
-		return "", proton.Errorf(proton.Invalid, "The component is provisioned with %s, and this server has no engine for it.", method)
-	}
 	return parsed.Method(), nil
+}
+
+// checkComponentMethod refuses components that no engine of this server can
+// provision in an environment.
+func (p *Plane) checkComponentMethod(method string, e proton.Environment) error {
+	if method == "TERRAFORM" && e.ProvisioningRepository != nil {
+		method = proton.MethodPullRequest
+	}
+	if p.Methods[method] {
+		return nil
+	}
+	return proton.Errorf(proton.Invalid, "The component is provisioned with %s in environment %s, and this server has no engine for it yet.", method, e.Name)
 }
 
 // placement is where a component is: its environment, and the instance that it
@@ -183,6 +192,9 @@ func (p *Plane) place(ctx context.Context, tx *store.Tx, c *proton.Component, me
 		}
 	}
 	if at.environment, err = tx.Environment(ctx, c.Scope, c.EnvironmentName); err != nil {
+		return at, err
+	}
+	if err := p.checkComponentMethod(method, at.environment); err != nil {
 		return at, err
 	}
 	role := at.environment.ComponentRoleARN

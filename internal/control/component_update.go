@@ -167,6 +167,9 @@ func (p *Plane) updateComponent(ctx context.Context, tx *store.Tx, c proton.Comp
 	if c.Status == proton.DeleteInProgress || c.Status == proton.DeleteFailed {
 		return c, proton.Errorf(proton.Conflict, "Component %s is being deleted.", c.ARN())
 	}
+	if err := c.RefuseBusy(); err != nil {
+		return c, err
+	}
 	if in.Description != nil {
 		c.Description = *in.Description
 	}

@@ -54,8 +54,8 @@ type Config struct {
 	// Cancelled is called once the cancel of a deployment is recorded; nil:
 	// workers see it at their next heartbeat.
 	Cancelled func(deployment string)
-	// Throttled reports whether an account is calling too fast; nil: never.
-	Throttled func(account string) bool
+	// Throttled reports whether a principal is calling too fast; nil: never.
+	Throttled func(principal string) bool
 	// Preview says what a planned deployment would change, and what its engine
 	// would be given; it changes nothing.
 	Preview func(context.Context, proton.Deployment) (proton.Record, error)

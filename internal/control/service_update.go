@@ -39,7 +39,7 @@ func (p *Plane) UpdateService(ctx context.Context, in *api.UpdateServiceInput) (
 		if service.Revision != facts.service.Revision {
 			return proton.Errorf(proton.Conflict, "Service %s was changed by another request. Try again.", service.ARN())
 		}
-		if in.Description != nil {
+		if in.Description != nil || in.Spec != nil {
 			pipeline, err := tx.Pipeline(ctx, s, *in.Name)
 			if err == nil {
 				err = proton.RefuseServiceUpdate(service, pipeline)
@@ -47,6 +47,8 @@ func (p *Plane) UpdateService(ctx context.Context, in *api.UpdateServiceInput) (
 			if err != nil {
 				return err
 			}
+		}
+		if in.Description != nil {
 			service.Description, service.LastModifiedAt, service.Creation.Modified = *in.Description, p.now(), true
 		}
 		if u.empty() {
@@ -104,7 +106,13 @@ func (u instanceChanges) empty() bool { return len(u.added) == 0 && len(u.remove
 // checkServiceUpdate holds a new spec against the service as it is.
 func (p *Plane) checkServiceUpdate(ctx context.Context, f serviceFacts, spec string) (instanceChanges, error) {
 	u := instanceChanges{}
-	var err error
+	asked, err := bundle.ParseServiceSpec(spec)
+	if err != nil {
+		return u, invalidSpec(err)
+	}
+	if err := noCurrentValuesAdded(f, asked); err != nil {
+		return u, err
+	}
 	if u.spec, err = bundle.ResolveServiceSpec(spec, f.service.Spec); err != nil {
 		return u, invalidSpec(err)
 	}
@@ -121,6 +129,9 @@ func (p *Plane) checkServiceUpdate(ctx context.Context, f serviceFacts, spec str
 			u.removed = append(u.removed, i.Name)
 			continue
 		}
+		if i.Status == proton.DeleteFailed {
+			return u, proton.Errorf(proton.Conflict, "Service instance %s is being deleted: it can't be kept.", i.ARN())
+		}
 		if err := p.checkUnedited(ctx, f, i, entry, parsed); err != nil {
 			return u, err
 		}
@@ -129,6 +140,20 @@ func (p *Plane) checkServiceUpdate(ctx context.Context, f serviceFacts, spec str
 		return u, err
 	}
 	return u, p.addInstances(ctx, f, parsed, &u)
+}
+
+// noCurrentValuesAdded refuses current values of instances that are only added.
+func noCurrentValuesAdded(f serviceFacts, asked *bundle.ServiceSpec) error {
+	var paths []string
+	for _, entry := range asked.Instances {
+		if !slices.ContainsFunc(f.instances, func(i proton.ServiceInstance) bool { return i.Name == entry.Name }) {
+			paths = append(paths, entry.CurrentValues()...)
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return noCurrentValue(paths)
 }
 
 func edited(name string) error {

@@ -74,8 +74,10 @@ func (p *Plane) UpdateEnvironment(ctx context.Context, in *api.UpdateEnvironment
 			return err
 		}
 		changeEnvironment(&e, in)
-		if err := p.useConnection(ctx, tx, &e); err != nil {
-			return err
+		if r.Type != proton.UpdateNone || in.EnvironmentAccountConnectionId != nil {
+			if err := p.useConnection(ctx, tx, &e); err != nil {
+				return err
+			}
 		}
 		if r.Type != proton.UpdateNone {
 			if e, _, err = p.deployEnvironment(ctx, tx, e, u); err != nil {
@@ -266,7 +268,14 @@ func (p *Plane) deployInstance(ctx context.Context, tx *store.Tx, was proton.Ser
 	if err != nil {
 		return i, d, err
 	}
-	if err := p.readyForInstance(ctx, tx, i, w); err != nil {
+	owner, err := tx.Service(ctx, i.Scope, i.ServiceName)
+	if err != nil {
+		return i, d, err
+	}
+	if err := i.RefuseUpdate(owner); err != nil {
+		return i, d, err
+	}
+	if err := p.readyInEnvironment(ctx, tx, i, w); err != nil {
 		return i, d, err
 	}
 	component, err := tx.AttachedComponent(ctx, i.Scope, i.ServiceName, i.Name)
@@ -329,12 +338,18 @@ func checkEntry(b *bundle.Bundle, spec, name, environment string) error {
 	return invalidSpec(err)
 }
 
-// readyForInstance refuses a deployment of an instance that its service or
-// environment does not allow now.
+// readyForInstance refuses a new instance that its service or environment does
+// not allow now.
 func (p *Plane) readyForInstance(ctx context.Context, tx *store.Tx, i proton.ServiceInstance, w wanted) error {
 	if err := readyForPart(ctx, tx, i.Scope, i.ServiceName); err != nil {
 		return err
 	}
+	return p.readyInEnvironment(ctx, tx, i, w)
+}
+
+// readyInEnvironment refuses a version that an instance's environment does not
+// take now.
+func (p *Plane) readyInEnvironment(ctx context.Context, tx *store.Tx, i proton.ServiceInstance, w wanted) error {
 	e, err := tx.Environment(ctx, i.Scope, i.EnvironmentName)
 	if err != nil {
 		return err

@@ -150,8 +150,8 @@ func PlanComponentUpdate(c Component, to ComponentState, newID func() string, no
 // PlanComponentDelete is a component and the deployment that removes it.
 // Conflict if it is attached or busy.
 func PlanComponentDelete(c Component, newID func() string, now time.Time) (Component, Deployment, error) {
-	if c.Status.Running() {
-		return c, Deployment{}, busy(TargetComponent.noun(), c.ARN())
+	if err := c.RefuseBusy(); err != nil {
+		return c, Deployment{}, err
 	}
 	if !c.Detached() {
 		return c, Deployment{}, Errorf(Conflict, "Component %s can't be deleted while it is attached to a service instance.", c.ARN())
@@ -196,6 +196,14 @@ func RefuseAttached(instances []ServiceInstance, attached map[string]ARN) error 
 	return nil
 }
 
+// RefuseBusy refuses what must wait for the component's own deployment to end.
+func (c Component) RefuseBusy() error {
+	if c.Status.Running() {
+		return busy(TargetComponent.noun(), c.ARN())
+	}
+	return nil
+}
+
 // RefuseBusy refuses what must wait for the instance's own deployment to end.
 func (i ServiceInstance) RefuseBusy() error {
 	if i.Status.Running() {
@@ -207,8 +215,8 @@ func (i ServiceInstance) RefuseBusy() error {
 // RefuseBeside refuses a deployment of an instance while that of the component
 // attached to it goes on.
 func RefuseBeside(c *Component) error {
-	if c == nil || !c.Status.Running() {
+	if c == nil {
 		return nil
 	}
-	return busy(TargetComponent.noun(), c.ARN())
+	return c.RefuseBusy()
 }

@@ -28,6 +28,17 @@ func (u *ServiceUpdate) removes(name string) bool {
 	return slices.ContainsFunc(u.Removed, func(s InstanceSnapshot) bool { return s.Name == name })
 }
 
+// RefuseUpdate refuses a deployment of an instance that its service, being
+// deleted, or its part in an update of the service does not allow. Instances
+// that an update leaves alone are not blocked by it.
+func (i ServiceInstance) RefuseUpdate(s Service) error {
+	switch {
+	case s.Status == ServiceDeleteInProgress || s.Status == ServiceDeleteFailed, s.Update != nil && s.Update.adds(i.Name):
+		return Errorf(Conflict, "Service %s can't be changed while its status is %s.", s.ARN(), s.Status)
+	}
+	return nil
+}
+
 // AddedInstance is an instance that an update adds, with the version it gets.
 type AddedInstance struct {
 	WantedInstance
