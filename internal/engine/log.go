@@ -12,9 +12,10 @@ import (
 
 // LogLimits bound the log of one run, in bytes. Zero fields mean the defaults.
 type LogLimits struct {
-	Line int // longest line; default 16 KiB
-	Head int // what is kept from the beginning of the log; default 8 MiB
-	Tail int // what is kept of its end, once Head is used up; default 256 KiB
+	Line  int // longest line; default 16 KiB
+	Head  int // what is kept from the beginning of the log; default 8 MiB
+	Tail  int // what is kept of its end, once the head is full; default 256 KiB
+	Lines int // how many lines the head has at most, for short ones cost more to keep than their bytes; default 100 000
 }
 
 func (l LogLimits) withDefaults() LogLimits {
@@ -26,6 +27,9 @@ func (l LogLimits) withDefaults() LogLimits {
 	}
 	if l.Tail <= 0 {
 		l.Tail = 256 << 10
+	}
+	if l.Lines <= 0 {
+		l.Lines = 100_000
 	}
 	return l
 }
@@ -48,6 +52,7 @@ type Log struct {
 	lastCR  bool // the last byte was a carriage return, already taken as a line end
 	batch   []byte
 	written int
+	lines   int
 	tail    []byte
 	missing int // bytes left out between head and tail
 	closed  bool
@@ -160,8 +165,9 @@ func (l *Log) endLine() {
 }
 
 func (l *Log) keep(line string) {
-	if l.missing == 0 && len(l.tail) == 0 && l.written+len(line) <= l.limits.Head {
+	if l.missing == 0 && len(l.tail) == 0 && l.written+len(line) <= l.limits.Head && l.lines < l.limits.Lines {
 		l.written += len(line)
+		l.lines++
 		l.batch = append(l.batch, line...)
 		return
 	}

@@ -153,6 +153,17 @@ func TestLogIsFitToBeShown(t *testing.T) {
 	}
 }
 
+func TestLogKeepsSomeLinesOfAFlood(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	l := engine.NewLog(&b, nil, engine.LogLimits{Head: 1 << 20, Tail: 4, Lines: 3})
+	io.WriteString(l, strings.Repeat("y\n", 1000)+"e\n")
+	l.Close()
+	if got := b.String(); !strings.HasPrefix(got, "y\ny\ny\n[log too long: 19") || !strings.HasSuffix(got, "y\ne\n") || len(got) > 80 {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLogKeepsHeadAndTail(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

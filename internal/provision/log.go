@@ -16,7 +16,9 @@ import (
 const (
 	flushEvery = 200 * time.Millisecond
 	flushLines = 200
-	// waitLines is how many lines may wait to be written before writers wait too.
+	// waitLines is how many lines may wait to be written before writers wait too,
+	// and so the most that is written at once: a longer transaction would keep
+	// heartbeats waiting.
 	waitLines = 5000
 	// maxLogLine cuts lines that no reader could use.
 	maxLogLine = 16 << 10
@@ -45,9 +47,7 @@ type journal struct {
 }
 
 func (p *Provisioner) newJournal(d proton.Deployment) *journal {
-	j := &journal{now: p.now, attempt: d.Attempt, flush: make(chan struct{}, 1), done: make(chan struct{})}
-	j.taken = sync.NewCond(&j.mu)
-	j.write = func(e store.Entries) {
+	return startJournal(p.now, d.Attempt, func(e store.Entries) {
 		if e.Empty() {
 			return
 		}
@@ -56,7 +56,12 @@ func (p *Provisioner) newJournal(d proton.Deployment) *journal {
 		if err := p.Store.Append(ctx, d.ID, d.Attempt, e); err != nil && !errors.Is(err, jobs.ErrLost) {
 			p.Logger.Warn("a deployment's log lines were dropped", "deployment", d.ID, "attempt", d.Attempt, "lines", len(e.Lines), "err", err)
 		}
-	}
+	})
+}
+
+func startJournal(now func() time.Time, attempt int64, write func(store.Entries)) *journal {
+	j := &journal{now: now, attempt: attempt, write: write, flush: make(chan struct{}, 1), done: make(chan struct{})}
+	j.taken = sync.NewCond(&j.mu)
 	go j.run()
 	return j
 }
@@ -66,14 +71,15 @@ func (p *Provisioner) newJournal(d proton.Deployment) *journal {
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for len(j.entries.Lines) >= waitLines && !j.closed {
-		j.taken.Wait()
-	}
-	if j.closed {
-		return len(p), nil
-	}
 	j.partial = append(j.partial, p...)
 	for {
+		for len(j.entries.Lines) >= waitLines && !j.closed {
+			j.hurry()
+			j.taken.Wait()
+		}
+		if j.closed {
+			return len(p), nil
+		}
 		end := bytes.IndexByte(j.partial, '\n')
 		if end < 0 && len(j.partial) < maxLogLine {
 			break
