@@ -30,7 +30,7 @@ var mayImport = map[string]string{
 	"internal/provision":   "proton store jobs bundle engine",
 	"internal/git":         "auth",
 	"internal/forge":       "auth git",
-	"internal/gitsync":     "api auth bundle control forge git jobs proton schema store",
+	"internal/gitsync":     "api auth awsjson bundle control forge git jobs proton schema store",
 	"internal/cli":         "api app auth awsjson bundle library",
 	"internal/console":     "api auth awsjson bundle schema",
 	"library":              "",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -60,9 +61,27 @@ func (p *Plane) UpdateService(ctx context.Context, in *api.UpdateServiceInput) (
 		}
 		service, err = p.beginServiceUpdate(ctx, tx, service, u)
 		out.Service = toService(service)
-		return err
+		if err != nil {
+			return err
+		}
+		return p.blockForUpdate(ctx, tx, service, u)
 	})
 	return out, err
+}
+
+// blockForUpdate holds up the sync of what an update changes: a removal that of
+// the whole service, which would else make the instances anew.
+func (p *Plane) blockForUpdate(ctx context.Context, tx *store.Tx, service proton.Service, u instanceChanges) error {
+	if len(u.removed) > 0 {
+		reason := "Service instances were deleted by hand: " + strings.Join(u.removed, ", ") + "."
+		return p.block(ctx, tx, service.Scope, service.Name, "", "", reason)
+	}
+	for _, added := range u.added {
+		if err := p.block(ctx, tx, service.Scope, service.Name, added.Name, "", "The service instance was created by hand."); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serviceFacts is a service with all its parts.

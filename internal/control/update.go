@@ -256,7 +256,10 @@ func (p *Plane) UpdateServiceInstance(ctx context.Context, in *api.UpdateService
 			return err
 		}
 		out.ServiceInstance = toServiceInstance(i)
-		return p.remember(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, string(i.ARN()))
+		if err := p.remember(ctx, tx, s, "UpdateServiceInstance", in.ClientToken, hash, string(i.ARN())); err != nil {
+			return err
+		}
+		return p.block(ctx, tx, s, i.ServiceName, i.Name, i.LastAttemptedDeploymentID, "The service instance was updated by hand.")
 	})
 	return out, err
 }
@@ -517,6 +520,9 @@ func (p *Plane) CreateServiceInstance(ctx context.Context, in *api.CreateService
 			return err
 		}
 		if err := p.remember(ctx, tx, s, "CreateServiceInstance", in.ClientToken, hash, string(i.ARN())); err != nil {
+			return err
+		}
+		if err := p.block(ctx, tx, s, i.ServiceName, i.Name, d.ID, "The service instance was created by hand."); err != nil {
 			return err
 		}
 		return tx.InsertDeployments(ctx, d)

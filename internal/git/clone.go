@@ -53,10 +53,11 @@ type Commit struct {
 	git    *Git
 	clone  *clone
 	remote Remote
+	close  sync.Once
 }
 
-// Close lets go of the clone.
-func (c *Commit) Close() { c.clone.Unlock() }
+// Close lets go of the clone. Closing it twice does no harm.
+func (c *Commit) Close() { c.close.Do(c.clone.Unlock) }
 
 // Fetch brings the commit that a branch is at into a kept clone. If it is the
 // wanted one and is there already, nothing is moved. ErrNoBranch, ErrTooLarge.

@@ -166,6 +166,7 @@ type round struct {
 	repository proton.Repository
 	templates  []proton.TemplateSyncConfig
 	services   []proton.ServiceSyncConfig
+	specs      map[string][]string    // branches that specs are read from, by the key of the ops file's
 	waiting    map[string]bool        // branches, by their keys, of what is to be tried again
 	heads      map[string]proton.Head // what has been processed, by key
 	remote     git.Remote
@@ -191,10 +192,11 @@ func (w *round) do(ctx context.Context) error {
 		branch, known := branchOf(key), w.work.Heads[key]
 		asked := known.Asked > known.Answered
 		sha := at[branch]
-		if problem == nil && !asked && sha == known.SHA && !w.waiting[key] {
+		if problem == nil && !asked && sha == known.SHA && !w.waiting[key] && !w.specMoved(key, at) {
 			continue
 		}
 		u := &update{round: w, branch: branch, key: key, sha: sha, asked: asked, quiet: problem == nil && !asked && sha == known.SHA}
+		u.quiet = u.quiet && !w.specMoved(key, at)
 		done, err := u.do(ctx, problem)
 		if err != nil {
 			return err
@@ -208,7 +210,7 @@ func (w *round) do(ctx context.Context) error {
 
 // read reads what is synced from the repository.
 func (w *round) read(ctx context.Context) (found bool, err error) {
-	w.waiting = map[string]bool{}
+	w.waiting, w.specs = map[string]bool{}, map[string][]string{}
 	err = w.Store.View(ctx, func(tx *store.Tx) error {
 		if w.repository, found, err = tx.RepositoryByID(ctx, w.work.ID); err != nil || !found {
 			return err
@@ -241,8 +243,22 @@ func (w *round) noteWaiting(ctx context.Context, tx *store.Tx, owner, key string
 		if state.Waiting {
 			w.waiting[key] = true
 		}
+		if state.Subject == proton.SubjectInstance && state.Desired != nil {
+			w.specs[key] = append(w.specs[key], state.Desired.Branch)
+		}
 	}
 	return err
+}
+
+// specMoved reports whether a branch that specs are read from is at another
+// commit than when they were read last.
+func (w *round) specMoved(key string, at map[string]string) bool {
+	for _, branch := range w.specs[key] {
+		if branch != branchOf(key) && at[branch] != w.work.Heads[specKey(branch)].SHA {
+			return true
+		}
+	}
+	return false
 }
 
 // keys are the branches that something is synced from, templates first.
@@ -268,6 +284,7 @@ func (w *round) branches() []string {
 	var list []string
 	for _, key := range w.keys() {
 		list = append(list, branchOf(key))
+		list = append(list, w.specs[key]...)
 	}
 	return list
 }

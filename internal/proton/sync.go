@@ -213,3 +213,14 @@ type SyncBlocker struct {
 	DeploymentID   string
 	Revision       int64
 }
+
+// InstanceStateKey names the state of an instance's syncs.
+func InstanceStateKey(service, instance string) string { return service + "/" + instance }
+
+// SyncResult is how the end of a deployment reads for the sync that started it.
+func (d Deployment) SyncResult() (SyncStatus, string, string) {
+	if d.Status == Succeeded {
+		return SyncSucceeded, EventDeploymentSucceeded, "Deployment " + d.ID + " succeeded"
+	}
+	return SyncFailed, EventDeploymentFailed, "Deployment " + d.ID + " ended as " + string(d.Status) + ": " + d.StatusMessage
+}

@@ -50,8 +50,24 @@ func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.
 	return err
 }
 
-// settleTarget carries a deployment's end over to what it deployed.
+// settleTarget carries a deployment's end over to what it deployed, and to the
+// sync that asked for it.
 func (p *Provisioner) settleTarget(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
+	if err := p.settle(ctx, tx, d); err != nil || d.ServiceName == "" {
+		return err
+	}
+	subject, key := proton.SubjectInstance, proton.InstanceStateKey(d.ServiceName, d.InstanceName)
+	if d.TargetType == proton.TargetPipeline {
+		subject, key = proton.SubjectPipeline, d.ServiceName
+	}
+	status, event, text := d.SyncResult()
+	if err := tx.EndSyncAttempt(ctx, d.Scope, subject, key, proton.EventDeploymentStarted, d.ID, status, event, text, p.now()); err != nil {
+		return err
+	}
+	return tx.WakeSync(ctx, d.Scope, d.ServiceName)
+}
+
+func (p *Provisioner) settle(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
 	removed := d.Status == proton.DeleteComplete
 	switch d.TargetType {
 	case proton.TargetEnvironment:
