@@ -190,6 +190,15 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{"user create ann", nil, 2, "--policy FILE.json is missing"},
 		{"api", nil, 2, "OPERATION is missing"},
 		{"api GetServices", keys, 2, `there is no operation "GetServices"; did you mean GetService,`},
+		{"api get-services", keys, 2, `there is no operation "get-services"; did you mean get-service,`},
+		{"api get-service", keys, 2, "get-service: --name is missing"},
+		{"api get-service --name a --color b", keys, 2, "unknown flag: --color"},
+		{"api list-services --max-results many", keys, 2, `"many" is not a whole number`},
+		{"api tag-resource --resource-arn a --tags key:team", keys, 2, `"key:team" has no =; write it as JSON or as key=…,value=…`},
+		{"api tag-resource --resource-arn a --tags name=team", keys, 2, `Tag has no member "name"`},
+		{"api update-account-settings --delete-pipeline-provisioning-repository=perhaps", keys, 2, `"perhaps" is not true or false`},
+		{"api create-service-template-version --source s3={bucket=b", keys, 2, "} is missing"},
+		{"api get-service --name file://" + dir + "/none", keys, 2, "no such file"},
 		{"api zzz", keys, 2, "docs/compatibility.md lists them all"},
 		{"api GetService --input-json {", keys, 2, "--input-json: line 1: unexpected end of JSON input"},
 		{"api GetService --input-json [1]", keys, 2, `--input-json: want a JSON object, as in {"name": "hello"}`},
@@ -253,8 +262,15 @@ func TestVersionIsPrinted(t *testing.T) {
 func TestCompletionKnowsOperations(t *testing.T) {
 	t.Parallel()
 	got := hadron(t, nil, "__complete", "api", "").wantCode(t, 0)
-	if !strings.Contains(got.stdout, "CreateService\n") || !strings.Contains(got.stdout, "ListDeploymentLogEvents\n") {
+	if !strings.Contains(got.stdout, "create-service\tCall CreateService\n") || !strings.Contains(got.stdout, "list-deployment-log-events\tCall ListDeploymentLogEvents\n") {
 		t.Errorf("completion of api: %s", got.stdout)
+	}
+	got = hadron(t, nil, "__complete", "api", "update-environment", "--deployment-type", "").wantCode(t, 0)
+	if !strings.Contains(got.stdout, "CURRENT_VERSION\n") {
+		t.Errorf("completion of an enumeration: %s", got.stdout)
+	}
+	if got = hadron(t, nil, "__complete", "api", "create-service", "--template").wantCode(t, 0); !strings.Contains(got.stdout, "--template-major-version\t") {
+		t.Errorf("completion of members: %s", got.stdout)
 	}
 	if got := hadron(t, nil, "completion", "bash").wantCode(t, 0); !strings.Contains(got.stdout, "__start_hadron") {
 		t.Error("there is no completion for bash")

@@ -153,7 +153,8 @@ func (t *tool) updateConnectionCommand() *cobra.Command {
 }
 
 func (t *tool) listConnectionsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List connections", Long: "List connections by name.\n\n" + credentialsHelp, Args: wants()}
+	cmd := &cobra.Command{Use: "list", Short: "List connections", Long: "List connections by name.\n\n" + credentialsHelp,
+		Example: "  hadron connection list", Args: wants()}
 	endpoint := endpointFlag(cmd.Flags())
 	output := outputFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -184,8 +185,9 @@ func (t *tool) listConnectionsCommand() *cobra.Command {
 func (t *tool) deleteConnectionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete NAME", Short: "Remove a connection that no repository uses",
-		Long: "Remove a connection that no repository uses. One that does not exist is no error.\n\n" + credentialsHelp,
-		Args: wants("NAME"),
+		Example: "  hadron connection delete forge",
+		Long:    "Remove a connection that no repository uses. One that does not exist is no error.\n\n" + credentialsHelp,
+		Args:    wants("NAME"),
 	}
 	endpoint := endpointFlag(cmd.Flags())
 	output := outputFlag(cmd.Flags())

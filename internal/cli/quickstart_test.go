@@ -120,7 +120,7 @@ func TestQuickstartGoesOnServing(t *testing.T) {
 		}
 	}
 	flat := hadron(t, env, "api", "list-service-instances", "--output", "text").wantCode(t, 0)
-	if !strings.Contains(flat.stdout, "serviceInstances[1].deploymentStatus\tSUCCEEDED\n") {
+	if lines := strings.Split(flat.stdout, "\n"); !strings.HasPrefix(lines[0], "NAME ") || !strings.Contains(lines[0], "DEPLOYMENT STATUS") || !strings.Contains(lines[1], "SUCCEEDED") {
 		t.Errorf("api --output text: %s", flat.stdout)
 	}
 	missing := hadron(t, env, "api", "GetService", "--input-json", `{"name": "nothing"}`).wantCode(t, 1)
