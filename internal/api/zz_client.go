@@ -522,6 +522,11 @@ func (c *Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*
 	return awsjson.Call[ListAccessKeysOutput](ctx, c.transport, &Operations[opListAccessKeys], in)
 }
 
+// ListAuditEvents calls the operation of that name.
+func (c *Client) ListAuditEvents(ctx context.Context, in *ListAuditEventsInput) (*ListAuditEventsOutput, error) {
+	return awsjson.Call[ListAuditEventsOutput](ctx, c.transport, &Operations[opListAuditEvents], in)
+}
+
 // ListConnections calls the operation of that name.
 func (c *Client) ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error) {
 	return awsjson.Call[ListConnectionsOutput](ctx, c.transport, &Operations[opListConnections], in)
@@ -590,6 +595,11 @@ func (c *Client) UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRo
 // UpdateUser calls the operation of that name.
 func (c *Client) UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error) {
 	return awsjson.Call[UpdateUserOutput](ctx, c.transport, &Operations[opUpdateUser], in)
+}
+
+// VerifyAuditLog calls the operation of that name.
+func (c *Client) VerifyAuditLog(ctx context.Context, in *VerifyAuditLogInput) (*VerifyAuditLogOutput, error) {
+	return awsjson.Call[VerifyAuditLogOutput](ctx, c.transport, &Operations[opVerifyAuditLog], in)
 }
 
 // ListEnvironmentAccountConnectionsAll yields the elements of all pages of ListEnvironmentAccountConnections.
@@ -904,6 +914,21 @@ func (c *Client) ListDeploymentsAll(ctx context.Context, in ListDeploymentsInput
 			return nil, nil, err
 		}
 		return out.Deployments, out.NextToken, nil
+	})
+}
+
+// ListAuditEventsAll yields the elements of all pages of ListAuditEvents.
+func (c *Client) ListAuditEventsAll(ctx context.Context, in ListAuditEventsInput) iter.Seq2[AuditEvent, error] {
+	return awsjson.Pages(func(token *string) ([]AuditEvent, *string, error) {
+		page := in
+		if token != nil {
+			page.NextToken = token
+		}
+		out, err := c.ListAuditEvents(ctx, &page)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Events, out.NextToken, nil
 	})
 }
 

@@ -114,6 +114,7 @@ type Hadron interface {
 	ForceDeleteResource(ctx context.Context, in *ForceDeleteResourceInput) (*ForceDeleteResourceOutput, error)
 	GetDeploymentDetails(ctx context.Context, in *GetDeploymentDetailsInput) (*GetDeploymentDetailsOutput, error)
 	ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error)
+	ListAuditEvents(ctx context.Context, in *ListAuditEventsInput) (*ListAuditEventsOutput, error)
 	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
 	ListDeploymentFiles(ctx context.Context, in *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
@@ -128,6 +129,7 @@ type Hadron interface {
 	UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error)
 	UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRoleOutput, error)
 	UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error)
+	VerifyAuditLog(ctx context.Context, in *VerifyAuditLogInput) (*VerifyAuditLogOutput, error)
 }
 
 // The exceptions that operations list in Errors.
@@ -259,6 +261,7 @@ const (
 	opForceDeleteResource
 	opGetDeploymentDetails
 	opListAccessKeys
+	opListAuditEvents
 	opListConnections
 	opListDeploymentFiles
 	opListDeploymentLogEvents
@@ -273,6 +276,7 @@ const (
 	opUpdateConnection
 	opUpdateRole
 	opUpdateUser
+	opVerifyAuditLog
 )
 
 // Operations describes the operations of all services. It is read-only.
@@ -1106,6 +1110,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListAccessKeys),
 	},
+	opListAuditEvents: {
+		Service: ServiceHadron,
+		Name:    "ListAuditEvents",
+		Input:   &shapes[shapeListAuditEventsInput],
+		Output:  &shapes[shapeListAuditEventsOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListAuditEvents),
+	},
 	opListConnections: {
 		Service: ServiceHadron,
 		Name:    "ListConnections",
@@ -1217,5 +1229,13 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeUpdateUserOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.UpdateUser),
+	},
+	opVerifyAuditLog: {
+		Service: ServiceHadron,
+		Name:    "VerifyAuditLog",
+		Input:   &shapes[shapeVerifyAuditLogInput],
+		Output:  &shapes[shapeVerifyAuditLogOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.VerifyAuditLog),
 	},
 }

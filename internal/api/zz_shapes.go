@@ -21,6 +21,13 @@ const (
 	shapeAccountSettings
 	shapeActionText
 	shapeArn
+	shapeAuditEvent
+	shapeAuditEventList
+	shapeAuditHash
+	shapeAuditProblem
+	shapeAuditRecordText
+	shapeAuditSequence
+	shapeAuditWhole
 	shapeAwsAccountId
 	shapeBlockerStatus
 	shapeBlockerType
@@ -177,7 +184,9 @@ const (
 	shapeEnvironmentTemplateVersionArn
 	shapeEnvironmentTemplateVersionSummary
 	shapeEnvironmentTemplateVersionSummaryList
+	shapeErrorCodeText
 	shapeErrorMessage
+	shapeEventNameText
 	shapeExplainAccessInput
 	shapeExplainAccessOutput
 	shapeForceDeleteResourceInput
@@ -239,6 +248,8 @@ const (
 	shapeLatestSyncBlockers
 	shapeListAccessKeysInput
 	shapeListAccessKeysOutput
+	shapeListAuditEventsInput
+	shapeListAuditEventsOutput
 	shapeListComponentOutputsInput
 	shapeListComponentOutputsOutput
 	shapeListComponentProvisionedResourcesInput
@@ -300,6 +311,7 @@ const (
 	shapeListUsersOutput
 	shapeManagedPolicyName
 	shapeManagedPolicyNames
+	shapeMaxAuditEvents
 	shapeMaxConnections
 	shapeMaxLogEvents
 	shapeMaxPageResults
@@ -309,6 +321,7 @@ const (
 	shapeNotifyResourceDeploymentStatusChangeInputOutputsList
 	shapeNotifyResourceDeploymentStatusChangeInputStatusMessageString
 	shapeNotifyResourceDeploymentStatusChangeOutput
+	shapeOldestFirst
 	shapeOpsFilePath
 	shapeOutput
 	shapeOutputKey
@@ -470,6 +483,8 @@ const (
 	shapeUserList
 	shapeUserName
 	shapeValidationException
+	shapeVerifyAuditLogInput
+	shapeVerifyAuditLogOutput
 	shapeVersionPart
 	shapeWebhookSecret
 	shapeWebhookUrl
@@ -572,6 +587,40 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:    awsjson.String,
 		Limits:  &awsjson.Limits{Min: 1, Max: 200},
 		Pattern: "^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\\d{12}:([\\w+=,.@-]+[/:])*[\\w+=,.@-]+$",
+	},
+	shapeAuditEvent: {
+		Name: "AuditEvent",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "hash", ShapeID: shapeAuditHash, Required: true},
+			{Name: "record", ShapeID: shapeAuditRecordText, Required: true},
+			{Name: "sequence", ShapeID: shapeAuditSequence, Required: true},
+		},
+	},
+	shapeAuditEventList: {
+		Name:      "AuditEventList",
+		Kind:      awsjson.List,
+		ElementID: shapeAuditEvent,
+	},
+	shapeAuditHash: {
+		Name: "AuditHash",
+		Kind: awsjson.String,
+	},
+	shapeAuditProblem: {
+		Name: "AuditProblem",
+		Kind: awsjson.String,
+	},
+	shapeAuditRecordText: {
+		Name: "AuditRecordText",
+		Kind: awsjson.String,
+	},
+	shapeAuditSequence: {
+		Name: "AuditSequence",
+		Kind: awsjson.Integer,
+	},
+	shapeAuditWhole: {
+		Name: "AuditWhole",
+		Kind: awsjson.Boolean,
 	},
 	shapeAwsAccountId: {
 		Name:    "AwsAccountId",
@@ -1877,10 +1926,20 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.List,
 		ElementID: shapeEnvironmentTemplateVersionSummary,
 	},
+	shapeErrorCodeText: {
+		Name:   "ErrorCodeText",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 128},
+	},
 	shapeErrorMessage: {
 		Name:      "ErrorMessage",
 		Kind:      awsjson.String,
 		Sensitive: true,
+	},
+	shapeEventNameText: {
+		Name:   "EventNameText",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 128},
 	},
 	shapeExplainAccessInput: {
 		Name: "ExplainAccessInput",
@@ -2302,6 +2361,29 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "accessKeys", ShapeID: shapeAccessKeyList, Required: true},
+		},
+	},
+	shapeListAuditEventsInput: {
+		Name: "ListAuditEventsInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "endTime", ShapeID: shapeTimestamp},
+			{Name: "errorCode", ShapeID: shapeErrorCodeText},
+			{Name: "eventName", ShapeID: shapeEventNameText},
+			{Name: "maxResults", ShapeID: shapeMaxAuditEvents},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+			{Name: "oldestFirst", ShapeID: shapeOldestFirst},
+			{Name: "principalArn", ShapeID: shapePrincipalArnText},
+			{Name: "resourceArn", ShapeID: shapeResourceText},
+			{Name: "startTime", ShapeID: shapeTimestamp},
+		},
+	},
+	shapeListAuditEventsOutput: {
+		Name: "ListAuditEventsOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "events", ShapeID: shapeAuditEventList, Required: true},
+			{Name: "nextToken", ShapeID: shapeNextToken},
 		},
 	},
 	shapeListComponentOutputsInput: {
@@ -2805,6 +2887,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Limits:    &awsjson.Limits{Min: 0, Max: 10},
 		ElementID: shapeManagedPolicyName,
 	},
+	shapeMaxAuditEvents: {
+		Name:   "MaxAuditEvents",
+		Kind:   awsjson.Integer,
+		Limits: &awsjson.Limits{Min: 1, Max: 1000},
+	},
 	shapeMaxConnections: {
 		Name:   "MaxConnections",
 		Kind:   awsjson.Integer,
@@ -2856,6 +2943,10 @@ var shapes = awsjson.Link([]awsjson.Shape{
 	shapeNotifyResourceDeploymentStatusChangeOutput: {
 		Name: "NotifyResourceDeploymentStatusChangeOutput",
 		Kind: awsjson.Structure,
+	},
+	shapeOldestFirst: {
+		Name: "OldestFirst",
+		Kind: awsjson.Boolean,
 	},
 	shapeOpsFilePath: {
 		Name:   "OpsFilePath",
@@ -4106,6 +4197,20 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "message", ShapeID: shapeErrorMessage, Required: true},
+		},
+	},
+	shapeVerifyAuditLogInput: {
+		Name: "VerifyAuditLogInput",
+		Kind: awsjson.Structure,
+	},
+	shapeVerifyAuditLogOutput: {
+		Name: "VerifyAuditLogOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "hash", ShapeID: shapeAuditHash},
+			{Name: "problem", ShapeID: shapeAuditProblem},
+			{Name: "records", ShapeID: shapeAuditSequence, Required: true},
+			{Name: "whole", ShapeID: shapeAuditWhole, Required: true},
 		},
 	},
 	shapeVersionPart: {

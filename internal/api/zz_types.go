@@ -76,6 +76,13 @@ type AccountSettings struct {
 	PipelineServiceRoleArn         *string           `json:"pipelineServiceRoleArn,omitzero"`
 }
 
+// AuditEvent is a structure of the model.
+type AuditEvent struct {
+	Hash     *string `json:"hash,omitzero"`     // required
+	Record   *string `json:"record,omitzero"`   // required
+	Sequence *int64  `json:"sequence,omitzero"` // required
+}
+
 // BlockerStatus is one of its 2 constants.
 type BlockerStatus string
 
@@ -1392,6 +1399,25 @@ type ListAccessKeysInput struct {
 // ListAccessKeysOutput is a structure of the model.
 type ListAccessKeysOutput struct {
 	AccessKeys []AccessKey `json:"accessKeys,omitzero"` // required
+}
+
+// ListAuditEventsInput is a structure of the model.
+type ListAuditEventsInput struct {
+	EndTime      *awsjson.Timestamp `json:"endTime,omitzero"`
+	ErrorCode    *string            `json:"errorCode,omitzero"`
+	EventName    *string            `json:"eventName,omitzero"`
+	MaxResults   *int64             `json:"maxResults,omitzero"`
+	NextToken    *string            `json:"nextToken,omitzero"`
+	OldestFirst  *bool              `json:"oldestFirst,omitzero"`
+	PrincipalArn *string            `json:"principalArn,omitzero"`
+	ResourceArn  *string            `json:"resourceArn,omitzero"`
+	StartTime    *awsjson.Timestamp `json:"startTime,omitzero"`
+}
+
+// ListAuditEventsOutput is a structure of the model.
+type ListAuditEventsOutput struct {
+	Events    []AuditEvent `json:"events,omitzero"` // required
+	NextToken *string      `json:"nextToken,omitzero"`
 }
 
 // ListComponentOutputsInput is a structure of the model.
@@ -2754,4 +2780,16 @@ type User struct {
 	ManagedPolicies []string           `json:"managedPolicies,omitzero"`
 	Name            *string            `json:"name,omitzero"` // required
 	Policy          *string            `json:"policy,omitzero"`
+}
+
+// VerifyAuditLogInput is a structure of the model.
+type VerifyAuditLogInput struct {
+}
+
+// VerifyAuditLogOutput is a structure of the model.
+type VerifyAuditLogOutput struct {
+	Hash    *string `json:"hash,omitzero"`
+	Problem *string `json:"problem,omitzero"`
+	Records *int64  `json:"records,omitzero"` // required
+	Whole   *bool   `json:"whole,omitzero"`   // required
 }

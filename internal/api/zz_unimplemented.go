@@ -517,6 +517,11 @@ func (Unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*Lis
 	return nil, awsjson.Unimplemented("ListAccessKeys")
 }
 
+// ListAuditEvents refuses.
+func (Unimplemented) ListAuditEvents(context.Context, *ListAuditEventsInput) (*ListAuditEventsOutput, error) {
+	return nil, awsjson.Unimplemented("ListAuditEvents")
+}
+
 // ListConnections refuses.
 func (Unimplemented) ListConnections(context.Context, *ListConnectionsInput) (*ListConnectionsOutput, error) {
 	return nil, awsjson.Unimplemented("ListConnections")
@@ -585,4 +590,9 @@ func (Unimplemented) UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleO
 // UpdateUser refuses.
 func (Unimplemented) UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error) {
 	return nil, awsjson.Unimplemented("UpdateUser")
+}
+
+// VerifyAuditLog refuses.
+func (Unimplemented) VerifyAuditLog(context.Context, *VerifyAuditLogInput) (*VerifyAuditLogOutput, error) {
+	return nil, awsjson.Unimplemented("VerifyAuditLog")
 }

@@ -170,7 +170,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 // work off deployments.
 func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) error {
 	handlers := s.work.Handlers()
-	watches := []func(context.Context){s.work.Watch}
+	watches := []func(context.Context){s.work.Watch, plane.KeepAudit}
 	syncer, err := s.syncer(c, plane)
 	if err != nil {
 		return err
@@ -227,13 +227,14 @@ func (s *Server) library(c Config) *bundle.Library {
 
 func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	verifier := &auth.Verifier{Keys: k}
+	g := &guard{plane: plane, account: s.config.AccountID}
 	m := newMetrics(Version)
 	access := accessLog(s.log)
 	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
-		Authenticate: authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
+		Authenticate: g.authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
 		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
 	})
-	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log}
+	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Finished: g.sts}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
 		Handler: &routes{

@@ -73,17 +73,6 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text))
 }
 
-// authenticate gives an API request the principal who signed it.
-func authenticate(v *auth.Verifier) func(*http.Request, []byte) (context.Context, error) {
-	return func(r *http.Request, body []byte) (context.Context, error) {
-		p, err := v.Verify(r, body, "proton")
-		if err != nil {
-			return nil, err
-		}
-		return auth.WithPrincipal(r.Context(), p), nil
-	}
-}
-
 // mapError gives refusals of package auth and of the domain their exceptions.
 func mapError(err error) *awsjson.Error {
 	refused, ok := errors.AsType[*auth.Error](err)

@@ -7,31 +7,12 @@ import (
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/auth"
-	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
 
 // anyResource stands for operations that are not about one resource.
 const anyResource proton.ARN = "*"
-
-// call is the operation that a context belongs to, with its input.
-type call struct {
-	operation *awsjson.Operation
-	in        any
-}
-
-type callKey struct{}
-
-// Around carries out a call of the API with what its authorization needs to
-// know of it, unless the caller calls too fast. It belongs around every operation, wherever it is called from.
-func (p *Plane) Around(ctx context.Context, op *awsjson.Operation, in any, next func(context.Context) (any, error)) (any, error) {
-	caller, ok := auth.PrincipalFrom(ctx)
-	if ok && p.Throttled != nil && p.Throttled(caller.ARN) {
-		return nil, proton.Errorf(proton.Throttled, "Rate exceeded")
-	}
-	return next(context.WithValue(ctx, callKey{}, call{op, in}))
-}
 
 // authorize refuses a caller who may not carry out an operation on a resource.
 // Denied.
@@ -51,6 +32,9 @@ func (p *Plane) permit(ctx context.Context, action string, resource proton.ARN) 
 // own action. Denied.
 func (p *Plane) allow(ctx context.Context, tx *store.Tx, action string, resource proton.ARN, also ...string) error {
 	d, r, err := p.decide(ctx, tx, action, resource, also...)
+	if err == nil {
+		callFrom(ctx).decided(r, d)
+	}
 	if err != nil || d.Allowed {
 		return err
 	}
@@ -204,7 +188,10 @@ func (f *facts) answer(key string) []string {
 			return []string{f.also[n+1]}
 		}
 	}
-	c, _ := f.ctx.Value(callKey{}).(call)
+	c := callFrom(f.ctx)
+	if c == nil {
+		c = &call{}
+	}
 	switch prefix, name, _ := strings.Cut(key, "/"); prefix {
 	case "aws:requesttag":
 		return tagValues(requestTags(c.in), name)
@@ -226,7 +213,7 @@ func (f *facts) answer(key string) []string {
 }
 
 // template is the ARN of the template that a resource is, or will be, made from.
-func (f *facts) template(c call, kind proton.TemplateKind, create string) []string {
+func (f *facts) template(c *call, kind proton.TemplateKind, create string) []string {
 	if c.operation != nil && c.operation.Name == create {
 		if name := stringMember(c.in, "TemplateName"); name != "" {
 			return []string{string(scopeOf(f.ctx).TemplateARN(kind, name))}

@@ -172,6 +172,11 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if err := f(tx); err != nil {
 		return err
 	}
+	if last, ok := ctx.Value(beforeCommitKey{}).(func(context.Context, *Tx) error); ok && last != nil && (opts == nil || !opts.ReadOnly) {
+		if err := last(ctx, tx); err != nil {
+			return err
+		}
+	}
 	if err := tx.writeTallies(ctx); err != nil {
 		return err
 	}
@@ -197,6 +202,14 @@ type commitError struct{ err error }
 
 func (e *commitError) Error() string { return "commit: " + e.err.Error() }
 func (e *commitError) Unwrap() error { return e.err }
+
+type beforeCommitKey struct{}
+
+// BeforeCommit is ctx with a function that every Update runs last, before it
+// commits; nil: none. Its error undoes the transaction.
+func BeforeCommit(ctx context.Context, last func(context.Context, *Tx) error) context.Context {
+	return context.WithValue(ctx, beforeCommitKey{}, last)
+}
 
 // Enqueue adds jobs that exist exactly if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {

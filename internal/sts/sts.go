@@ -42,7 +42,7 @@ type Service struct {
 	// Identities proves identities that others vouch for; nil: there are none.
 	Identities Identities
 	// Finished, if set, is told about each call that was answered.
-	Finished func(ctx context.Context, c Call)
+	Finished func(ctx context.Context, r *http.Request, c Call)
 	Now      func() time.Time // nil: time.Now
 }
 
@@ -55,8 +55,6 @@ type Call struct {
 	Answer     map[string]string // what was issued, without secrets
 	Code       string            // of the refusal; empty for success
 	Message    string
-	SourceIP   string
-	UserAgent  string
 }
 
 // failure is a refusal as STS words it.
@@ -84,7 +82,7 @@ func Wants(r *http.Request) bool {
 
 // ServeHTTP answers one request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &Call{RequestID: uuid.NewString(), UserAgent: r.UserAgent(), SourceIP: r.RemoteAddr}
+	c := &Call{RequestID: uuid.NewString()}
 	result, err := s.serve(w, r, c)
 	status, body := http.StatusOK, any(nil)
 	if err != nil {
@@ -104,7 +102,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n'))
 	if s.Finished != nil {
-		s.Finished(r.Context(), *c)
+		s.Finished(r.Context(), r, *c)
 	}
 }
 

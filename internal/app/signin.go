@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/sts"
+	"golang.org/x/time/rate"
+)
+
+// Failed signatures: so many at once, and then one in so long, are answered to
+// one address with one access key, and recorded of one address.
+const (
+	failuresAtOnce = 20
+	failureEvery   = 3 * time.Second
+)
+
+// guard limits failed signatures and writes refusals to the audit log.
+type guard struct {
+	plane   *control.Plane
+	account string // that refusals of unknown callers are recorded in
+
+	mu    sync.Mutex
+	pairs map[string]*rate.Limiter // by address and access key
+	hosts map[string]*rate.Limiter // by address
+}
+
+// maxGuarded bounds what the guard remembers.
+const maxGuarded = 10000
+
+func limiter(m *map[string]*rate.Limiter, key string) *rate.Limiter {
+	if l := (*m)[key]; l != nil {
+		return l
+	}
+	if *m == nil || len(*m) >= maxGuarded {
+		*m = map[string]*rate.Limiter{}
+	}
+	l := rate.NewLimiter(rate.Every(failureEvery), failuresAtOnce)
+	(*m)[key] = l
+	return l
+}
+
+func pairOf(r *http.Request) (host, pair string) {
+	host = r.RemoteAddr
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		host = from.Addr().Unmap().String()
+	}
+	return host, host + " " + claimedKey(r)
+}
+
+// claimedKey is the access key that a request says it is signed with.
+func claimedKey(r *http.Request) string {
+	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	if rest == "" {
+		rest = r.URL.Query().Get("X-Amz-Credential")
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	return id[:min(len(id), 128)]
+}
+
+// failed counts a refused signature. Who fails too often is told so instead of
+// what was wrong; whether it is to be recorded depends on the address. Right
+// signatures always pass, so that nobody can lock somebody else out.
+func (g *guard) failed(r *http.Request, err error) (_ error, record bool) {
+	host, pair := pairOf(r)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !limiter(&g.pairs, pair).Allow() {
+		return &auth.Error{Code: "ThrottlingException", Message: "Too many requests with a wrong signature. Wait a minute.", Status: http.StatusBadRequest}, false
+	}
+	return err, limiter(&g.hosts, host).Allow()
+}
+
+// authenticate gives an API request the principal who signed it.
+func (g *guard) authenticate(v *auth.Verifier) func(*http.Request, []byte) (context.Context, error) {
+	return func(r *http.Request, body []byte) (context.Context, error) {
+		p, err := v.Verify(r, body, "proton")
+		if err == nil {
+			return auth.WithPrincipal(r.Context(), p), nil
+		}
+		refused, ok := errors.AsType[*auth.Error](err)
+		if !ok {
+			return nil, err
+		}
+		err, record := g.failed(r, err)
+		if record {
+			_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+			g.plane.AuditAlone(r.Context(), control.AuditEvent{
+				Principal: g.stranger(r), Source: "proton.amazonaws.com", Name: operation, RequestID: awsjson.RequestID(r.Context()),
+				ReadOnly: control.ReadOnly(operation), Code: refused.Code, Message: refused.Message,
+			})
+		}
+		return nil, err
+	}
+}
+
+// stranger is somebody of whom only the claim is known.
+func (g *guard) stranger(r *http.Request) auth.Principal {
+	p := auth.Principal{AccessKeyID: claimedKey(r), AccountID: g.account, UserAgent: r.UserAgent()}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		p.SourceIP = from.Addr()
+	}
+	return p
+}
+
+// sts records what the token service has issued and refused.
+func (g *guard) sts(ctx context.Context, r *http.Request, c sts.Call) {
+	e := control.AuditEvent{
+		Principal: c.Principal, Source: "sts.amazonaws.com", Name: c.Action, RequestID: c.RequestID, ReadOnly: control.ReadOnly(c.Action),
+		Parameters: c.Parameters, Code: c.Code, Message: c.Message, Resource: c.Parameters["roleArn"],
+	}
+	if c.Answer != nil {
+		e.Answer = c.Answer
+	}
+	if c.Principal.ARN == "" {
+		if _, record := g.failed(r, nil); !record {
+			return
+		}
+		e.Principal = g.stranger(r)
+	}
+	if e.ReadOnly && e.Code == "" {
+		return
+	}
+	g.plane.AuditAlone(ctx, e)
+}
+
+// AuditHash is the hash of a record of the audit log, given the one before it.
+func AuditHash(previous, account string, sequence int64, record string) string {
+	return store.AuditHash(previous, account, sequence, record)
+}
