@@ -25,6 +25,7 @@ import (
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/awsread"
 	"github.com/hadronhq/hadron/internal/bucketstore"
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/console"
@@ -48,6 +49,7 @@ type Server struct {
 	buckets *bucketstore.Store
 	keys    *keys
 	states  *tofustate.States
+	aws     *awsread.Reader
 	work    *provision.Provisioner
 	config  Config
 	worker  *jobs.Worker
@@ -132,6 +134,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		}
 	}
 	s.URL = publicURL(c, o.listener.Addr())
+	s.aws = newReader(c, s.keys)
 	if s.states, err = newStates(s.store, s.keys, log); err != nil {
 		return s, err
 	}
@@ -141,7 +144,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		}
 	}
 	s.work = provision.New(provision.Config{
-		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets},
+		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets, s.aws},
 		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components", PreviewTime: time.Duration(c.PreviewTimeout) * time.Second,
 	})
 	plane, err := s.plane(ctx, c, o.engines)
@@ -334,25 +337,6 @@ func localURL(addr net.Addr) string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-// objects reads template bundles from the built-in bucket store.
-type objects struct{ buckets *bucketstore.Store }
-
-func (o objects) Object(ctx context.Context, account, bucket, key string) (io.ReadCloser, int64, error) {
-	body, size, err := o.buckets.Object(ctx, account, bucket, key)
-	why := ""
-	switch {
-	case errors.Is(err, bucketstore.ErrNoSuchBucket):
-		why = "the bucket does not exist"
-	case errors.Is(err, bucketstore.ErrNoSuchKey):
-		why = "the object does not exist"
-	case errors.Is(err, bucketstore.ErrAccessDenied):
-		why = "the bucket belongs to another account"
-	default:
-		return body, size, err
-	}
-	return nil, 0, &provision.UnreadableError{Message: fmt.Sprintf("Template bundle s3://%s/%s could not be read: %s.", bucket, key, why)}
 }
 
 // NewLogger makes the logger that a configuration asks for.

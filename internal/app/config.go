@@ -85,6 +85,14 @@ type Config struct {
 	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
 	// StsEndpoint is the base URL of STS, if not AWS's.
 	StsEndpoint string `setting:"sts-endpoint"`
+	// S3Endpoint is the base URL of S3, if not AWS's. Template bundles of buckets
+	// that the built-in store does not have are read there; without it they are
+	// read from AWS if the server has AWS credentials.
+	S3Endpoint string `setting:"s3-endpoint"`
+	// SecretsmanagerEndpoint is the base URL of Secrets Manager, if not AWS's.
+	SecretsmanagerEndpoint string `setting:"secretsmanager-endpoint"`
+	// SsmEndpoint is the base URL of the Parameter Store, if not AWS's.
+	SsmEndpoint string `setting:"ssm-endpoint"`
 	// QuotaTemplates is how many templates an account may have in a Region,
 	// environment and service templates together.
 	QuotaTemplates int `setting:"quota-templates" default:"1000"`
@@ -122,6 +130,7 @@ func (c Config) Check() error {
 	}
 	for name, text := range map[string]string{
 		"public-url": c.PublicURL, "cloudformation-endpoint": c.CloudformationEndpoint, "sts-endpoint": c.StsEndpoint,
+		"s3-endpoint": c.S3Endpoint, "secretsmanager-endpoint": c.SecretsmanagerEndpoint, "ssm-endpoint": c.SsmEndpoint,
 	} {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 			fail(name, "%q is not a URL, as in https://hadron.example.com", text)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsread"
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/cloudformation"
 	"github.com/hadronhq/hadron/internal/engine/command"
@@ -33,7 +34,7 @@ func (s *Server) silence() time.Duration {
 // engines are the tools that this server provisions with. Programs that it
 // starts reach it at local.
 func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
-	who := identity.New(identity.Config{STSEndpoint: c.StsEndpoint, Ours: k.ours})
+	who := s.aws.Identity
 	commands, err := command.New(command.Driver{
 		Root: filepath.Join(c.Data, "work"), Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
@@ -41,6 +42,16 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 				r.RoleARN = ""
 			}
 			return who.Variables(ctx, r.Region, r.RoleARN)
+		},
+		Secret: func(ctx context.Context, r engine.Run, source command.SecretSource, reference string) (string, error) {
+			as := awsread.Who{Region: r.Region}
+			if c.CommandAssumeRole {
+				as.Role = r.RoleARN
+			}
+			if source == command.SecretsManager {
+				return s.aws.Secret(ctx, as, reference)
+			}
+			return s.aws.Parameter(ctx, as, reference)
 		},
 		Environment: func(context.Context, engine.Run) (map[string]string, error) {
 			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.URL}, nil
@@ -63,6 +74,14 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 		engine.Command: commands, engine.OpenTofu: tofu,
 		engine.CloudFormation: cloudformation.New(cloudformation.Config{Endpoint: c.CloudformationEndpoint, Identity: who, Logger: s.log}),
 	}, nil
+}
+
+// newReader reads at AWS what templates refer to.
+func newReader(c Config, k *keys) *awsread.Reader {
+	return &awsread.Reader{
+		Identity:   identity.New(identity.Config{STSEndpoint: c.StsEndpoint, Ours: k.ours}),
+		S3Endpoint: c.S3Endpoint, SecretsEndpoint: c.SecretsmanagerEndpoint, SSMEndpoint: c.SsmEndpoint,
+	}
 }
 
 // keepFolders is how long the folder of a run is kept whose end was recorded

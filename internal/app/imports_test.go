@@ -42,6 +42,7 @@ var mayImport = map[string]string{
 	"internal/engine/cloudformation": "engine identity",
 	"internal/engine/opentofu":       "engine",
 	"internal/identity":              "engine",
+	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",
 	"internal/sts":                   "auth proton store",
 

@@ -44,7 +44,7 @@ func worded(err error, role string) error {
 	case op == nil:
 		return fmt.Errorf("as %s: %w", who, err)
 	}
-	action := strings.ToLower(op.Service()) + ":" + op.Operation()
+	action := strings.ReplaceAll(strings.ToLower(op.Service()), " ", "") + ":" + op.Operation()
 	why := op.Err
 	var api smithy.APIError
 	if errors.As(err, &api) {
