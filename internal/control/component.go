@@ -305,20 +305,26 @@ func (p *Plane) DeleteComponent(ctx context.Context, in *api.DeleteComponentInpu
 			out.Component = toComponent(c)
 			return nil
 		}
-		next, d, err := proton.PlanComponentDelete(c, p.newID, p.now())
-		if err != nil {
-			return err
-		}
+		next, _, err := p.beginComponentDelete(ctx, tx, c, false)
 		out.Component = toComponent(next)
-		if err := tx.SaveComponent(ctx, next); err != nil {
-			return err
-		}
-		return tx.InsertDeployments(ctx, d)
+		return err
 	})
 	if proton.IsNotFound(err) {
 		return &api.DeleteComponentOutput{}, nil
 	}
 	return out, err
+}
+
+func (p *Plane) beginComponentDelete(ctx context.Context, tx *store.Tx, c proton.Component, forced bool) (proton.Component, proton.Deployment, error) {
+	next, d, err := proton.PlanComponentDelete(c, p.newID, p.now())
+	if err != nil {
+		return c, d, err
+	}
+	d.Forced = forced
+	if err := tx.SaveComponent(ctx, next); err != nil {
+		return c, d, err
+	}
+	return next, d, tx.InsertDeployments(ctx, d)
 }
 
 // CancelComponentDeployment asks for a component's running deployment to be

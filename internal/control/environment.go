@@ -297,7 +297,7 @@ func (p *Plane) DeleteEnvironment(ctx context.Context, in *api.DeleteEnvironment
 			return err
 		}
 		if e.Status != proton.DeleteInProgress {
-			if e, err = p.beginEnvironmentDelete(ctx, tx, e); err != nil {
+			if e, err = p.beginEnvironmentDelete(ctx, tx, e, false); err != nil {
 				return err
 			}
 		}
@@ -313,24 +313,28 @@ func (p *Plane) DeleteEnvironment(ctx context.Context, in *api.DeleteEnvironment
 // namedDependents is how many instances or components a refusal lists.
 const namedDependents = 20
 
-func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e proton.Environment) (proton.Environment, error) {
-	instances, err := tx.InstancesInEnvironment(ctx, e.Scope, e.Name, namedDependents)
+// dependents are what lives in an environment, or as much as a refusal lists.
+func dependents(ctx context.Context, tx *store.Tx, e proton.Environment) (instances, components []proton.ARN, err error) {
+	is, err := tx.InstancesInEnvironment(ctx, e.Scope, e.Name, namedDependents)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, i := range is {
+		instances = append(instances, i.ARN())
+	}
+	cs, err := tx.Components(ctx, e.Scope, store.ComponentFilter{Environment: e.Name}, "", namedDependents)
+	for _, c := range cs {
+		components = append(components, c.ARN())
+	}
+	return instances, components, err
+}
+
+func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e proton.Environment, forced bool) (proton.Environment, error) {
+	instances, components, err := dependents(ctx, tx, e)
 	if err != nil {
 		return e, err
 	}
-	var arns []proton.ARN
-	for _, i := range instances {
-		arns = append(arns, i.ARN())
-	}
-	components, err := tx.Components(ctx, e.Scope, store.ComponentFilter{Environment: e.Name}, "", namedDependents)
-	if err != nil {
-		return e, err
-	}
-	var componentARNs []proton.ARN
-	for _, c := range components {
-		componentARNs = append(componentARNs, c.ARN())
-	}
-	if err := proton.RefuseEnvironmentDelete(e, arns, componentARNs); err != nil {
+	if err := proton.RefuseEnvironmentDelete(e, instances, components); err != nil {
 		return e, err
 	}
 	if err := p.useConnection(ctx, tx, &e); err != nil {
@@ -340,7 +344,7 @@ func (p *Plane) beginEnvironmentDelete(ctx context.Context, tx *store.Tx, e prot
 	if err != nil {
 		return e, err
 	}
-	e.Deployable, d.EnvironmentName = next, e.Name
+	e.Deployable, d.EnvironmentName, d.Forced = next, e.Name, forced
 	if !e.CustomerManaged {
 		if err := tx.SaveEnvironment(ctx, e); err != nil {
 			return e, err

@@ -58,6 +58,8 @@ type part struct {
 	check func(p *Plane, ctx context.Context, r proton.Resource, u proton.UpdateRequest, spec *string) (wanted, error)
 	// deploy starts a deployment of what was checked.
 	deploy func(p *Plane, ctx context.Context, tx *store.Tx, r proton.Resource, w wanted) (proton.Deployment, error)
+	// destroy starts to remove it; forced: and forgets it even if that fails.
+	destroy func(p *Plane, ctx context.Context, tx *store.Tx, r proton.Resource, forced bool) error
 }
 
 // parts are all of them; a kind without an entry is not deployed.
@@ -66,25 +68,25 @@ var parts = map[proton.ResourceType]part{
 		what: proton.TargetEnvironment, update: "UpdateEnvironment", remove: "DeleteEnvironment",
 		arn:   proton.Resource.ARN,
 		read:  func(r proton.Resource) deployed { return environmentTarget(r.Scope, r.Name) },
-		check: (*Plane).checkEnvironmentPart, deploy: (*Plane).deployEnvironmentPart,
+		check: (*Plane).checkEnvironmentPart, deploy: (*Plane).deployEnvironmentPart, destroy: (*Plane).destroyEnvironmentPart,
 	},
 	proton.ResourceServiceInstance: {
 		what: proton.TargetServiceInstance, update: "UpdateServiceInstance", remove: "UpdateService",
 		arn:   proton.Resource.ARN,
 		read:  func(r proton.Resource) deployed { return instanceTarget(r.Scope, r.Name, r.Child) },
-		check: (*Plane).checkInstancePart, deploy: (*Plane).deployInstancePart,
+		check: (*Plane).checkInstancePart, deploy: (*Plane).deployInstancePart, destroy: (*Plane).destroyServicePart,
 	},
 	proton.ResourcePipeline: {
 		what: proton.TargetPipeline, update: "UpdateServicePipeline", remove: "DeleteService",
 		arn:   func(r proton.Resource) proton.ARN { return r.Scope.ServiceARN(r.Name) },
 		read:  func(r proton.Resource) deployed { return pipelineTarget(r.Scope, r.Name) },
-		check: (*Plane).checkPipelinePart, deploy: (*Plane).deployPipelinePart,
+		check: (*Plane).checkPipelinePart, deploy: (*Plane).deployPipelinePart, destroy: (*Plane).destroyServicePart,
 	},
 	proton.ResourceComponent: {
 		what: proton.TargetComponent, update: "UpdateComponent", remove: "DeleteComponent",
 		arn:   proton.Resource.ARN,
 		read:  func(r proton.Resource) deployed { return componentTarget(r.Scope, r.Name) },
-		check: (*Plane).checkComponentPart, deploy: (*Plane).deployComponentPart,
+		check: (*Plane).checkComponentPart, deploy: (*Plane).deployComponentPart, destroy: (*Plane).destroyComponentPart,
 	},
 }
 

@@ -325,7 +325,7 @@ func (p *Plane) DeleteService(ctx context.Context, in *api.DeleteServiceInput) (
 			return err
 		}
 		if service.Status != proton.ServiceDeleteInProgress {
-			if service, err = p.beginServiceDelete(ctx, tx, service); err != nil {
+			if service, err = p.beginServiceDelete(ctx, tx, service, nil); err != nil {
 				return err
 			}
 		}
@@ -338,7 +338,9 @@ func (p *Plane) DeleteService(ctx context.Context, in *api.DeleteServiceInput) (
 	return out, err
 }
 
-func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service proton.Service) (proton.Service, error) {
+// beginServiceDelete starts to remove a service. Parts that forced names are
+// forgotten even if they can't be removed.
+func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service proton.Service, forced func(proton.Deployment) bool) (proton.Service, error) {
 	instances, err := tx.InstancesOfService(ctx, service.Scope, service.Name)
 	if err != nil {
 		return service, err
@@ -356,6 +358,9 @@ func (p *Plane) beginServiceDelete(ctx context.Context, tx *store.Tx, service pr
 	plan, err := proton.PlanServiceDelete(service, instances, pipeline, p.newID, p.now())
 	if err != nil {
 		return service, err
+	}
+	for n, d := range plan.Deployments {
+		plan.Deployments[n].Forced = forced != nil && forced(d)
 	}
 	if len(plan.Deployments) == 0 {
 		return plan.Service, tx.DeleteService(ctx, service)

@@ -360,6 +360,9 @@ func (p *Plane) readyInEnvironment(ctx context.Context, tx *store.Tx, i proton.S
 	if err := recheckWanted(ctx, tx, w); err != nil {
 		return err
 	}
+	if w.version.ID == "" { // deleted since; it was compatible with what the environment runs
+		w.version.Compatible = []proton.CompatibleTemplate{{Name: e.TemplateName, Major: e.Version.Major}}
+	}
 	return proton.AcceptsInstances(e, w.version)
 }
 

@@ -203,6 +203,25 @@ func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 	return d, nil
 }
 
+// RemovesTarget reports whether the target of an ended deployment is gone, or
+// forgotten because its removal was forced.
+func (d Deployment) RemovesTarget() bool {
+	return d.Status == DeleteComplete || d.Forced && d.Status == DeleteFailed
+}
+
+// Force is a removal that forgets its target even if it fails.
+func (d Deployment) Force() Deployment {
+	d.Forced = true
+	return d
+}
+
+// Abandon is a running deployment whose target was given up: it ends at once,
+// and whatever its worker did stays as it is.
+func (d Deployment) Abandon(now time.Time) (Deployment, error) {
+	d.Attempt++ // its worker can write no more
+	return d.End(Outcome{Failure: "The resource was abandoned: what it has provisioned was left as it is.", Cause: CauseAbandoned}, now)
+}
+
 // Inputs are the facts a deployment renders from. They are recorded when its
 // work starts, so that a repeat after a crash renders the same files, and a
 // later delete the files that were deployed.

@@ -77,8 +77,10 @@ var serviceMoves = moves[ServiceStatus]{
 	},
 	ServiceUpdateFailed:                {UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress, Repaired: ServiceActive},
 	ServiceUpdateFailedCleanupComplete: {UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress},
-	ServiceUpdateFailedCleanupFailed:   {UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress},
-	ServiceUpdateCompleteCleanupFailed: {UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress},
+	ServiceUpdateFailedCleanupFailed: {
+		UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress, CleanupSucceeded: ServiceUpdateFailedCleanupComplete,
+	},
+	ServiceUpdateCompleteCleanupFailed: {UpdateRequested: ServiceUpdateInProgress, DeleteRequested: ServiceDeleteInProgress, Repaired: ServiceActive},
 	ServiceDeleteInProgress:            {DeleteSucceeded: gone, DeleteHasFailed: ServiceDeleteFailed},
 	ServiceDeleteFailed:                {DeleteRequested: ServiceDeleteInProgress},
 

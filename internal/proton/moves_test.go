@@ -116,8 +116,10 @@ var allowed = map[string]string{
 		UPDATE_FAILED: delete requested: DELETE_IN_PROGRESS
 		UPDATE_FAILED_CLEANUP_COMPLETE: update requested: UPDATE_IN_PROGRESS
 		UPDATE_FAILED_CLEANUP_COMPLETE: delete requested: DELETE_IN_PROGRESS
+		UPDATE_FAILED_CLEANUP_FAILED: cleanup succeeded: UPDATE_FAILED_CLEANUP_COMPLETE
 		UPDATE_FAILED_CLEANUP_FAILED: update requested: UPDATE_IN_PROGRESS
 		UPDATE_FAILED_CLEANUP_FAILED: delete requested: DELETE_IN_PROGRESS
+		UPDATE_COMPLETE_CLEANUP_FAILED: every part succeeded after a repair: ACTIVE
 		UPDATE_COMPLETE_CLEANUP_FAILED: update requested: UPDATE_IN_PROGRESS
 		UPDATE_COMPLETE_CLEANUP_FAILED: delete requested: DELETE_IN_PROGRESS
 		DELETE_IN_PROGRESS: delete succeeded: (gone)
@@ -286,6 +288,15 @@ func renderStates(ms []machine) string {
 		if len(m.reserved) > 0 {
 			fmt.Fprintf(&b, "\nThe API model has them, Hadron never enters them: `%s`.\n", strings.Join(m.reserved, "`, `"))
 		}
+	}
+	b.WriteString("\n## Which calls leave a status\n\nWhat is at work also leaves its status by itself, when it ends. " +
+		"`AbandonResource` forgets the record.\n\n| of | status | calls |\n| --- | --- | --- |\n")
+	for _, row := range exits() {
+		var calls []string
+		for _, e := range row.exits {
+			calls = append(calls, e.Call)
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", row.of, row.status, strings.Join(slices.Compact(calls), ", "))
 	}
 	return b.String()
 }

@@ -1,6 +1,9 @@
 package proton
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Settlement is what becomes of a service after one of its parts has ended a
 // deployment. The zero value: nothing, yet.
@@ -37,8 +40,10 @@ func Settle(s Service, instances []ServiceInstance, pipeline *Pipeline, pipeline
 		return settleUpdate(s, instances, pipeline, pipelineWaiting)
 	case s.Status == ServiceUpdateFailedCleanupInProgress && s.Update != nil:
 		return settleCleanup(s, instances)
-	case (s.Status == ServiceCreateFailed || s.Status == ServiceUpdateFailed) && allSucceeded(instances, pipeline):
+	case s.Status.repairable() && allSucceeded(instances, pipeline):
 		return change(s, Repaired, "")
+	case s.Status == ServiceUpdateFailedCleanupFailed && !anyLeft(instances):
+		return change(s, CleanupSucceeded, "")
 	}
 	return Settlement{}, nil
 }
@@ -93,6 +98,13 @@ func settleDelete(s Service, instances []ServiceInstance, pipeline *Pipeline) (S
 		return change(s, DeleteHasFailed, "Not everything could be deleted: "+listARNs(failed))
 	}
 	return Settlement{Remove: true}, nil
+}
+
+// anyLeft reports whether an instance is still to be removed.
+func anyLeft(instances []ServiceInstance) bool {
+	return slices.ContainsFunc(instances, func(i ServiceInstance) bool {
+		return i.Status == DeleteFailed || i.Status == DeleteInProgress
+	})
 }
 
 func allSucceeded(instances []ServiceInstance, pipeline *Pipeline) bool {

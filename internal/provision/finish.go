@@ -68,7 +68,7 @@ func (p *Provisioner) settleTarget(ctx context.Context, tx *store.Tx, d proton.D
 }
 
 func (p *Provisioner) settle(ctx context.Context, tx *store.Tx, d proton.Deployment) error {
-	removed := d.Status == proton.DeleteComplete
+	removed := d.RemovesTarget()
 	switch d.TargetType {
 	case proton.TargetEnvironment:
 		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
@@ -178,6 +178,14 @@ func waitingPipeline(ctx context.Context, tx *store.Tx, pipeline *proton.Pipelin
 // that spec must not undo.
 func adoptSpec(service proton.Service, d proton.Deployment) (proton.Service, bool, error) {
 	u := service.Update
+	if d.RemovesTarget() && d.TargetType == proton.TargetServiceInstance && u == nil && service.Status != proton.ServiceDeleteInProgress {
+		spec, err := bundle.DropInstance(service.Spec, d.InstanceName) // removed by itself
+		changed := err == nil && spec != service.Spec
+		if changed {
+			service.Spec, service.Creation.Modified = spec, true
+		}
+		return service, changed, err
+	}
 	if d.Status != proton.Succeeded || d.Target.Spec == service.Spec ||
 		u != nil && (d.TargetType == proton.TargetPipeline || slices.Contains(u.Added, d.InstanceName)) {
 		return service, false, nil
