@@ -26,7 +26,7 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: tools check test-core test-engines test-browser test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+test: tools check test-core test-git test-engines test-browser test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
 
 .PHONY: test-core
 test-core: ## Tests of the product alone; needs only Go
@@ -50,6 +50,13 @@ test-race: ## The product's tests, all with the race detector (slow)
 .PHONY: test-engines
 test-engines: ## The built program with OpenTofu, a scripted CloudFormation and moto ("make tools")
 	$(GO) test -count=1 -parallel 8 ./test/engines
+
+.PHONY: test-git
+test-git: ## Pull requests on a real Gitea, which it builds in .tools (minutes, the first time)
+	@if gitea=$$(./scripts/setup-gitea.sh); then \
+	  HADRON_GITEA=$$gitea $(GO) test -count=1 -run 'Gitea|PullRequest' ./internal/forge ./internal/app; \
+	elif [ "$${CI:-}" = true ]; then echo "Gitea cannot be built"; exit 1; \
+	else echo "skipped: TestPullRequestsOnARealGitea and the like, because Gitea cannot be built"; fi
 
 .PHONY: test-browser
 test-browser: ## The console in a real browser, which it installs if it can

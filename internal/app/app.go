@@ -31,6 +31,8 @@ import (
 	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/forge"
+	"github.com/hadronhq/hadron/internal/git"
 	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/provision"
 	"github.com/hadronhq/hadron/internal/store"
@@ -50,6 +52,8 @@ type Server struct {
 	keys    *keys
 	states  *tofustate.States
 	aws     *awsread.Reader
+	git     *git.Git // nil where it is not installed
+	forges  *forge.Forges
 	work    *provision.Provisioner
 	config  Config
 	worker  *jobs.Worker
@@ -138,6 +142,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if s.states, err = newStates(s.store, s.keys, log); err != nil {
 		return s, err
 	}
+	s.openGit(c)
 	if o.engines == nil {
 		if o.engines, err = s.engines(c, s.keys, localURL(o.listener.Addr())); err != nil {
 			return s, err

@@ -70,10 +70,14 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 		return nil, fmt.Errorf("OpenTofu engine: %w", err)
 	}
 	s.sweep(commands, tofu)
-	return engine.Set{
+	set := engine.Set{
 		engine.Command: commands, engine.OpenTofu: tofu,
 		engine.CloudFormation: cloudformation.New(cloudformation.Config{Endpoint: c.CloudformationEndpoint, Identity: who, Logger: s.log}),
-	}, nil
+	}
+	if pulls := s.pullRequests(c, k); pulls != nil {
+		set[engine.PullRequest] = pulls
+	}
+	return set, nil
 }
 
 // newReader reads at AWS what templates refer to.

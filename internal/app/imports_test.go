@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"internal/engine/command":        "engine",
 	"internal/engine/cloudformation": "engine identity",
 	"internal/engine/opentofu":       "engine",
+	"internal/engine/pullrequest":    "engine forge git",
 	"internal/identity":              "engine",
 	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",
@@ -57,6 +58,7 @@ var testOnly = map[string]string{
 	"internal/engine/enginetest":             "engine",
 	"internal/engine/cloudformation/cfntest": "",
 	"internal/store/storetest":               "store proton jobs",
+	"internal/forge/forgetest":               "",
 	"internal/git/gittest":                   "",
 }
 

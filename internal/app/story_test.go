@@ -57,16 +57,24 @@ func testConfig(t *testing.T) Config {
 
 func start(t *testing.T, change ...func(*Config)) *fixture {
 	t.Helper()
+	scripted := enginetest.NewScripted()
+	f := startWith(t, engine.Set{engine.Command: scripted, engine.CloudFormation: scripted, engine.OpenTofu: scripted}, change...)
+	f.engine = scripted
+	return f
+}
+
+// startWith is start with other engines; the real ones if there are none.
+func startWith(t *testing.T, engines engine.Set, change ...func(*Config)) *fixture {
+	t.Helper()
 	c := testConfig(t)
 	for _, f := range change {
 		f(&c)
 	}
-	f := &fixture{engine: enginetest.NewScripted(), account: c.AccountID}
+	f := &fixture{engines: engines, account: c.AccountID}
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	f.engines = engine.Set{engine.Command: f.engine, engine.CloudFormation: f.engine, engine.OpenTofu: f.engine}
 	s, err := Start(t.Context(), c, log, WithEngines(f.engines))
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,9 @@ func (h *webhooks) happened(ctx context.Context, c proton.Connection, name strin
 		repositories, err := tx.RepositoriesOf(ctx, c)
 		for _, r := range repositories {
 			if err == nil && strings.EqualFold(r.Name, name) {
-				_, err = tx.RequestSync(ctx, r.ID)
+				if _, err = tx.RequestSync(ctx, r.ID); err == nil {
+					err = tx.WakeDeploymentsOf(ctx, r)
+				}
 			}
 		}
 		return err

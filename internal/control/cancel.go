@@ -29,7 +29,10 @@ func (p *Plane) cancel(ctx context.Context, tx *store.Tx, r proton.Deployable) (
 	if err := tx.AddMilestone(ctx, d.ID, asked); err != nil {
 		return r, err
 	}
-	return next, tx.SaveDeployment(ctx, d)
+	if err := tx.SaveDeployment(ctx, d); err != nil {
+		return r, err
+	}
+	return next, tx.WakeDeployment(ctx, d.ID) // one that waits for something outside
 }
 
 // CancelEnvironmentDeployment asks for an environment's running deployment to

@@ -42,10 +42,13 @@ func (p *Plane) NotifyResourceDeploymentStatusChange(ctx context.Context, in *ap
 			return proton.Errorf(proton.Conflict, "Deployment %s is not the current deployment of %s.", *in.DeploymentId, arn)
 		}
 		if !d.Status.Running() {
-			return lateReport(in, d)
+			return p.lateReport(ctx, tx, in, d, current)
 		}
 		d.Report = mergeReport(d.Report, in)
-		return tx.SaveDeployment(ctx, d)
+		if err := tx.SaveDeployment(ctx, d); err != nil {
+			return err
+		}
+		return tx.WakeDeployment(ctx, d.ID)
 	})
 	return &api.NotifyResourceDeploymentStatusChangeOutput{}, err
 }
@@ -64,9 +67,18 @@ func notifiable(s proton.Scope, r proton.Resource) (deployed, error) {
 	return nil, proton.Errorf(proton.Invalid, "Resource %s is not deployed: give the ARN of an environment, a service instance, a pipeline or a component.", r.ARN())
 }
 
-// lateReport judges a report on a deployment that has ended: only a repeat of
-// the status it ended with is taken, and changes nothing.
-func lateReport(in *api.NotifyResourceDeploymentStatusChangeInput, d proton.Deployment) error {
+// lateReport judges a report on a deployment that has ended: a repeat of the
+// status it ended with is taken, and changes nothing; outputs alone replace
+// those in force of what others provision.
+func (p *Plane) lateReport(ctx context.Context, tx *store.Tx, in *api.NotifyResourceDeploymentStatusChangeInput, d proton.Deployment, current proton.Deployable) error {
+	if in.Status == nil && in.Outputs != nil && d.Inputs != nil && d.Inputs.Repository != nil && current.LastSucceededDeploymentID != "" {
+		good, err := tx.Deployment(ctx, d.Scope, current.LastSucceededDeploymentID)
+		if err != nil {
+			return err
+		}
+		good.Outputs, good.LastModifiedAt = fromOutputs(in.Outputs), p.now()
+		return tx.SaveDeployment(ctx, good)
+	}
 	if in.DeploymentId != nil && in.Status != nil && string(*in.Status) == string(d.Status) {
 		return nil
 	}

@@ -30,6 +30,7 @@ type Method string
 
 const (
 	CloudFormation Method = "CLOUDFORMATION"
+	PullRequest    Method = "PULL_REQUEST" // Terraform that others apply
 	OpenTofu       Method = "TERRAFORM"
 	Command        Method = "CODEBUILD"
 )
@@ -81,6 +82,16 @@ type Report struct {
 	Outputs    []Output
 }
 
+// Repository is where a run's files go, for others to apply them.
+type Repository struct {
+	Provider string
+	Name     string // owner/repository
+	Branch   string // that pull requests are merged into
+	Account  string // that has linked it
+	Folder   string // of the resource
+	Kind     string // environment, service_instance, service_pipeline or component
+}
+
 // Run is one attempt to make a resource real, or to remove it. ID is stored
 // with the deployment and stays the same over crashes and takeovers: it is
 // the idempotency key in the outside world.
@@ -95,7 +106,9 @@ type Run struct {
 	RoleARN      string // empty: the server's own identity
 	Tags         []Tag  // for the infrastructure, where the tool can set them
 	Files        []File
-	Build        *Build // only for Method Command
+	Build        *Build      // only for Method Command
+	Repository   *Repository // only for Method PullRequest
+	CreatedAt    time.Time   // of the deployment
 	// Secrets are values inside Files or Build that are shown to nobody:
 	// drivers cut them out of logs, previews and failures.
 	Secrets []string
@@ -119,6 +132,9 @@ type Status struct {
 	// Failure is why the run failed, worded for the person who deployed;
 	// empty on success. Only read when Done.
 	Failure string
+	// Cancelled: somebody outside has called the run off, as Failure says. Only
+	// read when Done.
+	Cancelled bool
 	// Outputs and Resources replace those of the last success. Only read when
 	// Done without Failure.
 	Outputs   []Output

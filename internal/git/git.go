@@ -70,6 +70,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Doing + ": " + e.Message }
 
+// Transient reports whether the same may succeed later.
+func (e *Error) Transient() bool { return !e.Denied }
+
 // settings is the only configuration that git reads.
 const settings = `[core]
 	hooksPath = /dev/null

@@ -130,13 +130,13 @@ func (s *Syncer) rounds(ctx context.Context, r proton.RepositorySync) error {
 		if err := w.do(ctx); err != nil {
 			return err
 		}
-		again := false
+		again, done := false, r.Wanted
 		err := s.Store.Update(ctx, func(tx *store.Tx) error {
 			held, err := tx.HeldSync(ctx, r.ID, r.Attempt)
 			if err != nil {
 				return err
 			}
-			held.Done = r.Wanted
+			held.Done = done
 			if w.idle {
 				held.PollAt = time.Time{}
 			}

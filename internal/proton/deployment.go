@@ -166,8 +166,8 @@ const (
 type Outcome struct {
 	Failure   string // why; empty on success
 	Cause     Cause  // of a failure
-	Cancelled bool
-	Untouched bool // no driver was ever stepped: nothing can have been made
+	Cancelled bool   // by the caller or, as Failure says, by somebody outside
+	Untouched bool   // no driver was ever stepped: nothing can have been made
 	Outputs   []Output
 	Resources []ProvisionedResource
 }
@@ -191,7 +191,7 @@ func (d Deployment) End(o Outcome, now time.Time) (Deployment, error) {
 		return d, err
 	}
 	d.Status, d.StatusMessage, d.Cause = next, o.Failure, o.Cause
-	if o.Cancelled {
+	if o.Cancelled && o.Failure == "" {
 		d.StatusMessage = "User initiated cancellation."
 	}
 	d.LastModifiedAt, d.CompletedAt = now, now
@@ -232,6 +232,9 @@ type Inputs struct {
 	Instances    []InstanceFacts   `json:"instances,omitempty"` // of a pipeline: every instance; of an instance: itself; of a component: the one it is attached to
 	Component    *ComponentFacts   `json:"component,omitempty"` // of a component: itself; of an instance: the attached one
 	Spec         string            `json:"spec"`
+	// Repository is where pull requests are opened for it; nil: it is
+	// provisioned directly.
+	Repository *ProvisioningRepository `json:"repository,omitempty"`
 }
 
 // ComponentFacts are what rendering sees of a component: its own texts, or as

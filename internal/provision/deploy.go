@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -202,7 +203,13 @@ func hopeless(err error) proton.Cause {
 
 // outcome is how a driver's last status reads for the domain.
 func outcome(method engine.Method, s engine.Status) proton.Outcome {
-	o := proton.Outcome{Failure: s.Failure}
+	o := proton.Outcome{Failure: s.Failure, Cancelled: s.Cancelled}
+	if s.Cancelled {
+		return o
+	}
+	if method == engine.PullRequest { // the API has one word for both ways
+		method = engine.OpenTofu
+	}
 	if s.Failure != "" {
 		o.Cause = proton.CauseRun
 		return o
@@ -246,6 +253,9 @@ func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind pr
 		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
 		if err != nil {
 			return err
+		}
+		if !reflect.DeepEqual(held.Report, d.Report) || held.Status != d.Status {
+			at = time.Time{} // told of more since it was claimed
 		}
 		return requeue(ctx, tx, held, proton.Milestone{Kind: kind, Until: at, Message: why})
 	})

@@ -11,6 +11,27 @@ import (
 // they are those of the last good deployment, or of the last one that began if
 // none was good; they stay nil if none ever began.
 func gather(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
+	if err := gatherInputs(ctx, tx, d); err != nil || d.Goal == proton.GoalDestroy {
+		return err
+	}
+	var err error
+	d.Inputs.Repository, err = repositoryOf(ctx, tx, d)
+	return err
+}
+
+// repositoryOf is where pull requests are opened for a deployment: the
+// repository of its environment or, for a pipeline, that of the account. Only
+// Terraform is provisioned so; nothing else is let into such an environment.
+func repositoryOf(ctx context.Context, tx *store.Tx, d *proton.Deployment) (*proton.ProvisioningRepository, error) {
+	if d.TargetType == proton.TargetPipeline {
+		settings, err := tx.AccountSettings(ctx, d.Scope)
+		return settings.PipelineRepository, err
+	}
+	e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
+	return e.ProvisioningRepository, err
+}
+
+func gatherInputs(ctx context.Context, tx *store.Tx, d *proton.Deployment) error {
 	if d.Goal == proton.GoalDestroy {
 		return gatherPast(ctx, tx, d)
 	}

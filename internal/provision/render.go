@@ -29,11 +29,16 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 		AccountID: account(d), Region: d.Region, RoleARN: who, Build: build(rendered.Build, d.Goal), Secrets: secrets(d.Inputs),
 		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
 	}
+	run.CreatedAt = d.CreatedAt
+	run.Repository = repository(d, engine.Method(method))
 	for _, t := range tags(d) {
 		run.Tags = append(run.Tags, engine.Tag(t))
 	}
 	for _, f := range rendered.Files {
 		run.Files = append(run.Files, engine.File(f))
+	}
+	if run.Repository != nil {
+		run.Files = append(run.Files, metadata(d))
 	}
 	return run, engine.Method(method), nil
 }
@@ -49,6 +54,7 @@ func (p *Provisioner) render(ctx context.Context, d proton.Deployment, log io.Wr
 	}
 	part := bundlePart(d.TargetType)
 	method, _ := b.Method(part)
+	method = chosen(d, method)
 	if err := p.hasEngine(d, method); err != nil {
 		return nil, "", err
 	}
@@ -74,7 +80,8 @@ func (p *Provisioner) renderComponent(ctx context.Context, d proton.Deployment, 
 	if err != nil {
 		return nil, "", err
 	}
-	if err := p.hasEngine(d, c.Method()); err != nil {
+	method := chosen(d, c.Method())
+	if err := p.hasEngine(d, method); err != nil {
 		return nil, "", err
 	}
 	data := bundle.Data{
@@ -98,7 +105,7 @@ func (p *Provisioner) renderComponent(ctx context.Context, d proton.Deployment, 
 		fmt.Fprintln(log, "warning:", w)
 	}
 	rendered, err := c.Render(ctx, data)
-	return rendered, c.Method(), err
+	return rendered, method, err
 }
 
 func bundlePart(t proton.TargetType) bundle.Part {

@@ -182,6 +182,33 @@ func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at
 	return tx.Enqueue(ctx, job)
 }
 
+// WakeDeployment queues a deployment that waits, and that nobody works on, to
+// be carried on at once: something has happened that it may wait for.
+func (tx *Tx) WakeDeployment(ctx context.Context, id string) error {
+	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1
+		WHERE id = ? AND lease_owner = '' AND completed_at = 0 AND ready = 1 AND begun = 1`, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	d, _, err := deployments.get(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, work(d))
+}
+
+// WakeDeploymentsOf wakes the deployments that have pull requests in a
+// repository.
+func (tx *Tx) WakeDeploymentsOf(ctx context.Context, r proton.Repository) error {
+	list, err := deployments.list(ctx, tx, "WHERE completed_at = 0 AND account = ? AND region = ? AND inputs_json LIKE '%\"repository\":{%'", r.Account, r.Region)
+	for _, d := range list {
+		if err == nil && d.Inputs != nil && uses(d.Inputs.Repository, r) {
+			err = tx.WakeDeployment(ctx, d.ID)
+		}
+	}
+	return err
+}
+
 // Heartbeat prolongs a lease and answers the deployment's status, which tells
 // a cancel request. jobs.ErrLost if the attempt has been superseded.
 func (s *Store) Heartbeat(ctx context.Context, id string, attempt int64, lease time.Duration) (proton.DeploymentStatus, error) {
