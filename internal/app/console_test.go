@@ -341,3 +341,62 @@ func TestVersionSaysWhatChangedSinceTheOneBefore(t *testing.T) {
 	eventually(t, "the version is registered", func() bool { return strings.Contains(b.sees("/templates/service/web/1/1"), "Draft") })
 	b.sees("/templates/service/web/1/1", "Change of the schema since 1.0", `<span class="line added">+         branch:`)
 }
+
+func TestFailedDeploymentIsTriedAgainFromItsPage(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	f.engine.On(f.arn("service/shop/service-instance/dev"), enginetest.Script{Fail: "the quota is used up", Log: "asking for an address\n"}, enginetest.Script{})
+	must(f.CreateService(t.Context(), shop()))(t)
+	f.waitService(t, api.ServiceStatusCreateFailed)
+	instance := must(f.GetServiceInstance(t.Context(), &api.GetServiceInstanceInput{ServiceName: p("shop"), Name: p("dev")}))(t).ServiceInstance
+	b := f.signedIn(t)
+	failed := "/deployments/" + *instance.LastAttemptedDeploymentId
+	b.sees(failed, "the quota is used up", "What to do next", "Timeline", "asking for an address", "Try again")
+	status, _, at := b.post(failed, url.Values{"do": {"retry"}})
+	if status != http.StatusOK || at == failed || !strings.HasPrefix(at, "/deployments/") {
+		t.Fatalf("tried again: status %d at %s", status, at)
+	}
+	eventually(t, "the second try has succeeded", func() bool { return strings.Contains(b.sees(at), `<span class="status good">Succeeded</span>`) })
+}
+
+func TestResourceIsAbandonedOnlyWhenConfirmed(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	b := f.signedIn(t)
+	form := url.Values{"resource": {"environment/one"}, "back": {"environments"}, "do": {"abandon"}, "confirm": {"two"}}
+	if status, _, _ := b.post("/last-resort", form); status != http.StatusBadRequest {
+		t.Errorf("abandoned without being confirmed: status %d", status)
+	}
+	form.Set("confirm", "one")
+	if status, _, at := b.post("/last-resort", form); status != http.StatusOK || at != "/environments" {
+		t.Errorf("status %d at %s", status, at)
+	}
+	if status, _, _ := b.get("/environments/one"); status != http.StatusNotFound {
+		t.Errorf("the environment is still there: status %d", status)
+	}
+	if !f.engine.Exists(f.arn("environment/one")) {
+		t.Error("what it had provisioned is gone")
+	}
+	b.sees("/audit", "AbandonResource", "CreateEnvironment")
+}
+
+func TestRepositoryIsLinkedInTheConsole(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	made := must(f.CreateConnection(t.Context(), &api.CreateConnectionInput{Name: p("main"), Provider: api.Ptr(api.ConnectionProviderGithub),
+		Kind: api.Ptr(api.ConnectionKindGit), Url: p("https://git.example")}))(t)
+	b := f.signedIn(t)
+	b.sees("/repositories", "main", "https://git.example", "None yet")
+	_, body, at := b.post("/repositories", url.Values{"name": {"acme/shared"}, "provider": {"GITHUB"}, "connection": {*made.ConnectionArn}})
+	if at != "/repositories" || !strings.Contains(body, "acme/shared") {
+		t.Errorf("at %s: %s", at, body)
+	}
+	b.post("/repositories", url.Values{"name": {"acme/shared"}, "provider": {"GITHUB"}, "do": {"unlink"}})
+	if body := b.sees("/repositories"); strings.Contains(body, "acme/shared") {
+		t.Error("the repository is still linked")
+	}
+}

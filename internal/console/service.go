@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 )
@@ -32,6 +33,7 @@ type serviceFacts struct {
 	Deployments []api.DeploymentSummary
 	Outputs     []api.Output // of the pipeline
 	Tags        []api.Tag
+	Sync        *syncFacts // nil: it is not synced
 }
 
 func (c *Console) service(w http.ResponseWriter, r *http.Request) error {
@@ -55,6 +57,9 @@ func (c *Console) service(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if f.Tags, err = c.tagsOf(r, out.Service.Arn); err != nil {
+		return err
+	}
+	if f.Sync, err = c.serviceSync(r, name); err != nil {
 		return err
 	}
 	return c.ok(w, r, name, serviceView(f))
@@ -103,6 +108,25 @@ func (c *Console) deleteService(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return done(w, r, at("services"))
+}
+
+// lastResort forgets a resource that can't be deleted.
+func (c *Console) lastResort(w http.ResponseWriter, r *http.Request) error {
+	resource := r.PostFormValue("resource")
+	_, name, _ := strings.Cut(resource, "/")
+	if r.PostFormValue("confirm") != name {
+		return invalid("To go on, type the name, " + name + ", into the field beside the button.")
+	}
+	var err error
+	if r.PostFormValue("do") == "abandon" {
+		_, err = c.client.AbandonResource(r.Context(), &api.AbandonResourceInput{Resource: &resource})
+	} else {
+		_, err = c.client.ForceDeleteResource(r.Context(), &api.ForceDeleteResourceInput{Resource: &resource})
+	}
+	if err != nil {
+		return err
+	}
+	return done(w, r, at(r.PostFormValue("back")))
 }
 
 // instanceFacts is what the page of a service instance, or of a pipeline, shows.

@@ -135,6 +135,7 @@ type templateFacts struct {
 	// Environments are those that use it.
 	Environments []api.EnvironmentSummary
 	Tags         []api.Tag
+	Sync         *syncFacts // nil: it is not synced
 }
 
 func (c *Console) template(w http.ResponseWriter, r *http.Request) error {
@@ -156,6 +157,9 @@ func (c *Console) template(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if f.Tags, err = c.tagsOf(r, &f.ARN); err != nil {
+		return err
+	}
+	if f.Sync, err = c.templateSync(r, f.Kind, f.Name); err != nil {
 		return err
 	}
 	return c.ok(w, r, f.Name, templateView(f))

@@ -147,6 +147,8 @@ test("a failed deployment says why, and is put right", async () => {
   await page.getByLabel("Search").fill("in-the-way");
   assert.ok((await page.locator("#log li:not([hidden])").count()) >= 1);
   await shot(page, "deployment-failed");
+  await page.getByRole("heading", { name: "Timeline" }).waitFor();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
   await page.goto("/console/services/hello/pipeline/update");
   await page.getByLabel("Deploy folder").fill(join(work, "hello"));
   await page.getByRole("button", { name: "Update pipeline" }).click();
@@ -247,7 +249,7 @@ const pages = {
   home: "/", services: "/services", service: "/services/hello", instance: "/services/hello/instances/hello-dev", pipeline: "/services/hello/pipeline",
   form: "/services/new?template=web-service", environments: "/environments", environment: "/environments/local", templates: "/templates",
   template: "/templates/service/web-service", version: "/templates/service/web-service/1/0", deployments: "/deployments",
-  behind: "/behind?show=all", settings: "/settings", connections: "/account-connections",
+  behind: "/behind?show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit",
 };
 
 test("the main pages have no accessibility problem, and good contrast in the dark too", async () => {
