@@ -21,8 +21,6 @@ type dialect struct {
 	isUnique func(error) bool    // a unique key is taken
 	retry    func(error) retry   // what to do about the failure of a transaction
 
-	tallySlots int64 // over how many rows a count is spread
-
 	update, view *sql.TxOptions
 
 	// clock is the instant that leases are measured by, in microseconds as an
@@ -57,10 +55,9 @@ func sqliteDialect() dialect {
 			e, ok := errors.AsType[*sqlite.Error](err)
 			return ok && (e.Code() == constraintUnique || e.Code() == constraintPrimaryKey)
 		},
-		retry:      func(error) retry { return never },
-		tallySlots: 1, // there is one writer
-		view:       &sql.TxOptions{ReadOnly: true},
-		clock:      func() (string, []any) { return "?", []any{began.Add(time.Since(began)).UnixMicro()} },
+		retry: func(error) retry { return never },
+		view:  &sql.TxOptions{ReadOnly: true},
+		clock: func() (string, []any) { return "?", []any{began.Add(time.Since(began)).UnixMicro()} },
 	}
 }
 

@@ -132,10 +132,9 @@ func postgresDialect() dialect {
 			e, ok := errors.AsType[*pgconn.PgError](err)
 			return ok && e.Code == "23505"
 		},
-		retry:      postgresRetry,
-		tallySlots: 16,
-		update:     &sql.TxOptions{Isolation: sql.LevelSerializable},
-		view:       &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		retry:  postgresRetry,
+		update: &sql.TxOptions{Isolation: sql.LevelSerializable},
+		view:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		clock: func() (string, []any) {
 			return "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", nil
 		},

@@ -141,6 +141,7 @@ func (s *Store) NewWorker(cfg jobs.Config, handlers map[jobs.Kind]jobs.Handler) 
 type Tx struct {
 	store    *Store
 	sql      *sql.Tx
+	writes   bool // not a View
 	enqueued bool
 	after    []func()
 	tallies  map[group]int64 // what this transaction changes of how many there are
@@ -167,7 +168,7 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	tx := &Tx{store: s, sql: sqlTx}
+	tx := &Tx{store: s, sql: sqlTx, writes: opts == nil || !opts.ReadOnly}
 	defer sqlTx.Rollback() // also when f panics
 	if err := f(tx); err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -17,6 +17,9 @@ import (
 // Resources are counted where they are written: table tallies has how many
 // there are of each group that the resources summary tells apart. What a
 // transaction changes is gathered and written once, before it commits.
+//
+// Where many write at once, each adds rows of its own instead of changing those
+// of others, which one in a while sums up: nobody waits for a count.
 
 // tallied is the group of a row, as the columns of its table say it.
 type tallied struct {
@@ -38,12 +41,11 @@ type group struct {
 	account, region, kind, template string
 	major, minor                    int64
 	failed                          bool
-	slot                            int64
 }
 
 func (g group) compare(h group) int {
 	order := cmp.Or(cmp.Compare(g.account, h.account), cmp.Compare(g.region, h.region), cmp.Compare(g.kind, h.kind),
-		cmp.Compare(g.template, h.template), cmp.Compare(g.major, h.major), cmp.Compare(g.minor, h.minor), cmp.Compare(g.slot, h.slot))
+		cmp.Compare(g.template, h.template), cmp.Compare(g.major, h.major), cmp.Compare(g.minor, h.minor))
 	if order == 0 && g.failed != h.failed {
 		order = map[bool]int{true: 1, false: -1}[g.failed]
 	}
@@ -52,26 +54,18 @@ func (g group) compare(h group) int {
 
 // tally counts a row in or out of its group. Its key begins with account and Region.
 func (tx *Tx) tally(kind string, key []any, g tallied, n int64) {
-	account, region := fmt.Sprint(value(key[0])), fmt.Sprint(value(key[1]))
-	h := fnv.New32a()
-	for _, part := range key {
-		fmt.Fprint(h, value(part), "\x00")
-	}
 	if tx.tallies == nil {
 		tx.tallies = map[group]int64{}
 	}
-	tx.tallies[group{account, region, kind, g.template, g.major, g.minor, g.failed(), int64(h.Sum32()) % tx.store.dialect.tallySlots}] += n
+	tx.tallies[group{text(key[0]), text(key[1]), kind, g.template, g.major, g.minor, g.failed()}] += n
 }
 
-// value is what a column's pointer points to.
-func value(v any) any {
-	if s, ok := v.(*string); ok {
+// text is a key's part, which may be the pointer that a column is.
+func text(part any) string {
+	if s, ok := part.(*string); ok {
 		return *s
 	}
-	if k, ok := v.(*proton.TemplateKind); ok {
-		return *k
-	}
-	return v
+	return fmt.Sprint(part)
 }
 
 // writeTallies writes what was gathered, always in the same order, so that two
@@ -83,7 +77,11 @@ func (tx *Tx) writeTallies(ctx context.Context) error {
 			continue
 		}
 		failed := flag(g.failed)
-		key := []any{g.account, g.region, g.kind, g.template, g.major, g.minor, &failed, g.slot}
+		slot := int64(0)
+		if tx.store.dialect.shared {
+			slot = rand.Int64()
+		}
+		key := []any{g.account, g.region, g.kind, g.template, g.major, g.minor, &failed, slot}
 		_, err := tx.exec(ctx, `INSERT INTO tallies (account, region, kind, template_name, major, minor, failed, slot, n)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (account, region, kind, template_name, major, minor, failed, slot) DO UPDATE SET n = tallies.n + excluded.n`, append(key, n)...)
@@ -91,11 +89,33 @@ func (tx *Tx) writeTallies(ctx context.Context) error {
 			_, err = tx.exec(ctx, `DELETE FROM tallies WHERE account = ? AND region = ? AND kind = ? AND template_name = ?
 				AND major = ? AND minor = ? AND failed = ? AND slot = ? AND n = 0`, key...)
 		}
+		if err == nil && slot%sumEvery == 1 {
+			err = tx.sumTallies(ctx, g)
+		}
 		if err != nil {
 			return fmt.Errorf("write tallies: %w", err)
 		}
 	}
 	return nil
+}
+
+// sumEvery is how many rows of table tallies are added before they are summed up.
+const sumEvery = 128
+
+// sumTallies makes one row of all that a group has.
+func (tx *Tx) sumTallies(ctx context.Context, g group) error {
+	const of = ` FROM tallies WHERE account = ? AND region = ? AND kind = ? AND template_name = ? AND major = ? AND minor = ? AND failed = ?`
+	failed := flag(g.failed)
+	key := []any{g.account, g.region, g.kind, g.template, g.major, g.minor, &failed}
+	var n int64
+	if err := tx.queryRow(ctx, "SELECT COALESCE(SUM(n), 0)"+of, key, []any{&n}); err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, "DELETE"+of, key...); err != nil || n == 0 {
+		return err
+	}
+	_, err := tx.exec(ctx, "INSERT INTO tallies (account, region, kind, template_name, major, minor, failed, slot, n) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", append(key, n)...)
+	return err
 }
 
 // lowerService records, after a part of a service has changed its version, the
@@ -147,10 +167,18 @@ func (tx *Tx) lowestPart(ctx context.Context, service []any) (lowest proton.Vers
 	return lowest, nil
 }
 
-// total is how many rows of a table a scope has.
-func (tx *Tx) total(ctx context.Context, s proton.Scope, kind string) (int, error) {
-	var n int
-	err := tx.queryRow(ctx, "SELECT COALESCE(SUM(n), 0) FROM tallies WHERE account = ? AND region = ? AND kind = ?",
+// total is how many rows of a table a scope has. Where others write at the same
+// time it is read beside the transaction: it may be a few behind, or each that
+// looks at a quota would undo all others that do.
+func (tx *Tx) total(ctx context.Context, s proton.Scope, kind string) (n int, err error) {
+	if tx.store.dialect.shared && tx.writes {
+		err = tx.store.View(ctx, func(view *Tx) error {
+			n, err = view.total(ctx, s, kind)
+			return err
+		})
+		return n, err
+	}
+	err = tx.queryRow(ctx, "SELECT COALESCE(SUM(n), 0) FROM tallies WHERE account = ? AND region = ? AND kind = ?",
 		[]any{s.Account, s.Region, kind}, []any{&n})
 	return n, err
 }

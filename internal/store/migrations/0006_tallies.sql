@@ -1,6 +1,6 @@
 -- How many resources of a kind there are, by what the resources summary tells
--- apart, so that neither it nor quotas count rows. n is the sum over the slots:
--- a resource has one of a few, so that writers seldom wait for each other.
+-- apart, so that neither it nor quotas count rows. A count is the sum of n over
+-- the slots: writers that meet each add their own.
 CREATE TABLE tallies (
     account       TEXT   NOT NULL,
     region        TEXT   NOT NULL,
