@@ -35,7 +35,7 @@ test-core: ## Tests of the product alone; needs only Go
 
 .PHONY: test-postgres
 test-postgres: ## The server's tests once more, on PostgreSQL, which it installs if it can
-	HADRON_TEST_DATABASE=postgres $(GO) test -count=1 ./internal/app
+	HADRON_TEST_DATABASE=postgres $(GO) test -count=1 ./internal/app ./internal/bucketstore
 
 CRASH_TIME ?= 10m
 

@@ -48,7 +48,7 @@ type Server struct {
 	URL     string // how clients reach it
 	Root    Credentials
 	store   *store.Store
-	buckets *bucketstore.Store
+	buckets buckets
 	keys    *keys
 	states  *tofustate.States
 	aws     *awsread.Reader
@@ -112,7 +112,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if s.store, err = store.Open(ctx, c.database(), log); err != nil {
 		return s, err
 	}
-	if s.buckets, err = bucketstore.Open(filepath.Join(c.Data, "buckets"), bucketstore.Options{Logger: log}); err != nil {
+	if s.buckets, err = openBuckets(ctx, c, s.store, log); err != nil {
 		return s, fmt.Errorf("bucket store: %w", err)
 	}
 	sealer, err := loadSealer(ctx, c, s.store)
@@ -342,6 +342,30 @@ func localURL(addr net.Addr) string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
+}
+
+// buckets is the built-in bucket store.
+type buckets interface {
+	Handler(*auth.Verifier) http.Handler
+	Object(ctx context.Context, account, bucket, key string) (io.ReadCloser, int64, error)
+	Close() error
+}
+
+// openBuckets keeps buckets in the data folder, or with the database if that
+// is shared, so that each server has them.
+func openBuckets(ctx context.Context, c Config, db *store.Store, log *slog.Logger) (buckets, error) {
+	folder, options := filepath.Join(c.Data, "buckets"), bucketstore.Options{Logger: log}
+	var b buckets
+	var err error
+	if db.Shared() {
+		b, err = bucketstore.OpenShared(ctx, db, filepath.Join(folder, "reading"), options)
+	} else {
+		b, err = bucketstore.Open(folder, options)
+	}
+	if err != nil {
+		return nil, err // not a nil of its type
+	}
+	return b, nil
 }
 
 // NewLogger makes the logger that a configuration asks for.

@@ -25,7 +25,7 @@ var mayImport = map[string]string{
 	"internal/auth":        "proton",
 	"internal/bundle":      "proton jinja schema",
 	"internal/store":       "proton jobs",
-	"internal/bucketstore": "auth",
+	"internal/bucketstore": "auth store",
 	"internal/control":     "api auth awsjson proton store bundle",
 	"internal/provision":   "proton store jobs bundle engine",
 	"internal/git":         "auth",

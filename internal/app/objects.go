@@ -16,7 +16,7 @@ import (
 // objects reads template bundles from the built-in bucket store, and those of
 // buckets that it does not have from S3, where there is one.
 type objects struct {
-	buckets *bucketstore.Store
+	buckets buckets
 	aws     *awsread.Reader
 }
 

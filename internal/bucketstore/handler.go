@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 
@@ -16,11 +17,12 @@ import (
 // It wants to see request paths as they came: a mux that cleans paths breaks
 // keys such as "a//b" and "../x", which are ordinary keys.
 func (s *Store) Handler(v *auth.Verifier) http.Handler {
-	return &handler{store: s, verifier: v}
+	return &handler{store: s, log: s.log, verifier: v}
 }
 
 type handler struct {
-	store    *Store
+	store    shelves
+	log      *slog.Logger
 	verifier *auth.Verifier
 }
 
@@ -35,13 +37,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			h.store.log.Error("bucket store panics", "err", p, "stack", string(debug.Stack()))
+			h.log.Error("bucket store panics", "err", p, "stack", string(debug.Stack()))
 			out.refuse(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
 	if err := h.serve(out, r); err != nil {
 		if _, ok := s3Failure(err); !ok && r.Context().Err() == nil {
-			h.store.log.Error("bucket store", "method", r.Method, "err", err)
+			h.log.Error("bucket store", "method", r.Method, "err", err)
 		}
 		out.refuse(r, err)
 	}

@@ -281,7 +281,7 @@ func (h *handler) deleteObjects(w *response, r *http.Request, c *call) error {
 		if f, ok := s3Failure(err); ok {
 			out.Errors = append(out.Errors, undeletedObject{o.Key, f.code, f.message})
 		} else if err != nil {
-			h.store.log.Error("bucket store", "method", r.Method, "err", err)
+			h.log.Error("bucket store", "method", r.Method, "err", err)
 			out.Errors = append(out.Errors, undeletedObject{o.Key, errInternal.code, errInternal.message})
 		} else if !in.Quiet {
 			out.Deleted = append(out.Deleted, deletedObject{o.Key})

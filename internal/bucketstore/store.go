@@ -1,4 +1,5 @@
-// Package bucketstore keeps S3 buckets in a folder and serves them to
+// Package bucketstore keeps S3 buckets in a folder, or in the database that
+// servers share, and serves them to
 // unmodified S3 clients, path-style and signed, so that a template bundle can be
 // uploaded with "aws s3 cp" to a fresh installation.
 //

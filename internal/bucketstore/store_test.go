@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/store"
+	"github.com/hadronhq/hadron/internal/store/postgrestest"
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -42,17 +46,62 @@ func (k keySet) Key(_ context.Context, id, _ string) (auth.Key, bool, error) {
 	return key, ok, nil
 }
 
+// tested is a Store, or a Shared.
+type tested interface {
+	shelves
+	Handler(*auth.Verifier) http.Handler
+	Object(ctx context.Context, accountID, bucket, key string) (io.ReadCloser, int64, error)
+	Close() error
+}
+
 // server is a store behind a listening handler.
 type server struct {
-	*Store
+	tested
 	t   *testing.T
 	dir string
 	url string
 }
 
+// onPostgres reports whether the tests of this package are to run on buckets
+// in a PostgreSQL database.
+func onPostgres() bool { return os.Getenv("HADRON_TEST_DATABASE") == "postgres" }
+
+// ofFolders skips a test of what only a folder of buckets has.
+func ofFolders(t *testing.T) {
+	t.Helper()
+	if onPostgres() {
+		t.Skip("skipped on PostgreSQL: it is about folders")
+	}
+}
+
+// shared opens the database that stands for a folder.
+func shared(t *testing.T, dir string, opts Options) (*Shared, error) {
+	t.Helper()
+	file := filepath.Join(dir, "database")
+	database, err := os.ReadFile(file)
+	if err != nil {
+		database = []byte(postgrestest.URL(t))
+		if err := os.WriteFile(file, database, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := store.Open(t.Context(), string(database), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return OpenShared(t.Context(), db, filepath.Join(dir, "reading"), opts)
+}
+
 func serve(t *testing.T, dir string, opts Options) *server {
 	t.Helper()
-	store, err := Open(dir, opts)
+	var store tested
+	var err error
+	if onPostgres() {
+		store, err = shared(t, dir, opts)
+	} else {
+		store, err = Open(dir, opts)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +283,7 @@ func TestKeysAreNeverPaths(t *testing.T) {
 	}
 	err := filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
 		name := d.Name()
-		if ok := d.IsDir() || name == "lock" || name == "bucket.json" || len(name) == 69 || len(name) == 26; !ok {
+		if ok := d.IsDir() || name == "lock" || onPostgres() || name == "bucket.json" || len(name) == 69 || len(name) == 26; !ok {
 			t.Errorf("a file of its own name: %s", path)
 		}
 		return err
@@ -469,8 +518,29 @@ func TestMultipartUploads(t *testing.T) {
 }
 
 // files counts the files of one kind in the bucket "bundles".
+// contents counts what is in the database.
+func (s *server) contents() (n int) {
+	s.t.Helper()
+	database, err := os.ReadFile(filepath.Join(s.dir, "database"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn, err := pgx.Connect(s.t.Context(), string(database))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close(s.t.Context())
+	if err := conn.QueryRow(s.t.Context(), "SELECT COUNT(DISTINCT id) FROM bucket_contents").Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
 func (s *server) files(kind string) int {
 	s.t.Helper()
+	if onPostgres() {
+		return s.contents()
+	}
 	entries, err := os.ReadDir(filepath.Join(s.dir, "buckets", "bundles", kind))
 	if err != nil {
 		s.t.Fatal(err)
@@ -479,6 +549,7 @@ func (s *server) files(kind string) int {
 }
 
 func TestLeftoversOfACrashAreInvisibleAndRemoved(t *testing.T) {
+	ofFolders(t)
 	t.Parallel()
 	dir := t.TempDir()
 	s := serve(t, dir, Options{})
@@ -531,6 +602,7 @@ func TestLeftoversOfACrashAreInvisibleAndRemoved(t *testing.T) {
 }
 
 func TestAFolderIsOpenOnce(t *testing.T) {
+	ofFolders(t)
 	t.Parallel()
 	s := serve(t, t.TempDir(), Options{})
 	if again, err := Open(s.dir, Options{}); err == nil {

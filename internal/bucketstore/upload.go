@@ -233,6 +233,10 @@ func partsTag(parts []*part) string {
 func (s *Store) chosen(u *upload, claims []partClaim) ([]*part, int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return choose(u, claims)
+}
+
+func choose(u *upload, claims []partClaim) ([]*part, int64, error) {
 	if len(claims) == 0 {
 		return nil, 0, &failure{"MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: it names no Part", 400}
 	}
@@ -341,16 +345,21 @@ func (s *Store) parts(account, bucket, key, id string, after, limit int) (list [
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	list, more = pageOfParts(u, after, limit)
+	return list, more, nil
+}
+
+func pageOfParts(u *upload, after, limit int) (list []*part, more bool) {
 	for _, number := range slices.Sorted(maps.Keys(u.parts)) {
 		if number <= after {
 			continue
 		}
 		if len(list) == limit {
-			return list, true, nil
+			return list, true
 		}
 		list = append(list, u.parts[number])
 	}
-	return list, false, nil
+	return list, false
 }
 
 // uploads are the unfinished uploads of keys with a prefix behind a key and,

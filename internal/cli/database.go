@@ -20,8 +20,9 @@ func (t *tool) copyDatabaseCommand() *cobra.Command {
 		Use:   "copy --from URL --to URL",
 		Short: "Copy a database from SQLite to PostgreSQL, or back",
 		Long: `Copy all that a database holds into an empty one, compare every row, and queue
-there what is unfinished. Stop the servers first. The buckets and the master key
-stay where they are: the servers of the new database need the same key.`,
+there what is unfinished. Stop the servers first. The servers of the new database
+need the same master key. Buckets are not copied: registered template versions do
+not need them.`,
 		Example: `  hadron database copy --from sqlite:hadron-data/hadron.db --to postgres://hadron@db/hadron`,
 		Args:    cobra.NoArgs,
 	}

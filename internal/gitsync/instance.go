@@ -167,20 +167,27 @@ func (s *serviceUpdate) started(ctx context.Context, failed error, deployment st
 	default:
 		return failed
 	}
-	var d proton.Deployment
-	err := s.Store.View(ctx, func(tx *store.Tx) (err error) {
-		d, _, err = tx.DeploymentByID(ctx, deployment)
-		return err
+	err := change(ctx, func(state *proton.SyncState) {
+		state.Latest.Status = proton.SyncInProgress
+		state.Latest.Note(proton.EventDeploymentStarted, "Deployment "+deployment+" started", deployment, now())
 	})
 	if err != nil {
 		return err
 	}
+	// Only now: from here on, who ends the deployment ends the attempt too.
+	var d proton.Deployment
+	err = s.Store.View(ctx, func(tx *store.Tx) (err error) {
+		d, _, err = tx.DeploymentByID(ctx, deployment)
+		return err
+	})
+	if err != nil || d.CompletedAt.IsZero() {
+		return err
+	}
 	return change(ctx, func(state *proton.SyncState) {
-		state.Latest.Status = proton.SyncInProgress
-		state.Latest.Note(proton.EventDeploymentStarted, "Deployment "+deployment+" started", deployment, now())
-		if !d.CompletedAt.IsZero() {
-			status, event, text := d.SyncResult()
-			state.End(status, event, text, deployment, now())
+		if state.Latest.Status.Ended() {
+			return
 		}
+		status, event, text := d.SyncResult()
+		state.End(status, event, text, deployment, now())
 	})
 }

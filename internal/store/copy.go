@@ -77,11 +77,11 @@ type copyTable struct {
 }
 
 // tables are all that hold our records: not the jobs, which are made anew, nor
-// what is known of processes. A SQLite database tells their columns and keys.
+// what is known of processes, nor buckets, which SQLite has in a folder. A SQLite database tells their columns and keys.
 func (s *Store) tables(ctx context.Context) (tables []copyTable, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
 		rows, err := tx.query(ctx, `SELECT m.name, c.name, c.pk FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'
-			AND m.name NOT LIKE 'river%' AND m.name NOT LIKE 'sqlite%' AND m.name NOT IN ('schema_migrations', 'nodes') ORDER BY m.name, c.pk, c.cid`)
+			AND m.name NOT LIKE 'river%' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'bucket%' AND m.name NOT IN ('schema_migrations', 'nodes') ORDER BY m.name, c.pk, c.cid`)
 		if err != nil {
 			return err
 		}
