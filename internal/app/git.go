@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/pullrequest"
@@ -82,4 +83,9 @@ func (s *Server) access(ctx context.Context, k *keys, c proton.Connection, repos
 	}
 	a.Pulls, err = s.forges.PullRequests(ctx, server)
 	return a, err
+}
+
+// checkToken refuses credentials that a kind of git server can't use.
+func checkToken(kind proton.ConnectionKind, token auth.Secret) error {
+	return forge.CheckToken(forge.Kind(kind), token)
 }

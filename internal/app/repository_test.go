@@ -98,6 +98,7 @@ func TestConnectionsRefuseWhatTheyCannotUse(t *testing.T) {
 		"token for a file":   {"git", "file:///srv/git", "t", "can't be specified"},
 		"password for ssh":   {"git", "ssh://git@example.com", "hush", "must be a private key"},
 		"private key, https": {"git", "https://example.com", "-----BEGIN OPENSSH PRIVATE KEY-----", "only an ssh:// URL"},
+		"half a GitHub App":  {"github", "", `{"appId": 1}`, "appId, installationId and privateKey"},
 		"two lines":          {"gitea", "https://example.com", "a\nb", "more than one line"},
 	} {
 		_, err := f.CreateConnection(ctx, &api.CreateConnectionInput{

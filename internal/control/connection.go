@@ -33,7 +33,7 @@ func (p *Plane) CreateConnection(ctx context.Context, in *api.CreateConnectionIn
 	if c.URL, err = connectionURL(ctx, c.Kind, api.Value(in.Url)); err != nil {
 		return nil, err
 	}
-	if err := checkToken(c, token); err != nil {
+	if err := p.checkToken(c, token); err != nil {
 		return nil, err
 	}
 	c.Token = p.sealToken(c, token)
@@ -116,7 +116,7 @@ func connectionURL(ctx context.Context, kind proton.ConnectionKind, address stri
 }
 
 // checkToken refuses credentials that a connection can't use.
-func checkToken(c proton.Connection, token auth.Secret) error {
+func (p *Plane) checkToken(c proton.Connection, token auth.Secret) error {
 	isKey := strings.HasPrefix(string(token), "-----BEGIN ")
 	switch ssh := strings.HasPrefix(c.URL, "ssh://"); {
 	case strings.HasPrefix(c.URL, "file://") && token != "":
@@ -128,6 +128,12 @@ func checkToken(c proton.Connection, token auth.Secret) error {
 	case !isKey && !strings.HasPrefix(string(token), "{") && strings.ContainsFunc(string(token), func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return proton.Errorf(proton.Invalid, "token has more than one line.")
 	}
+	if p.CheckToken == nil {
+		return nil
+	}
+	if err := p.CheckToken(c.Kind, token); err != nil {
+		return proton.Errorf(proton.Invalid, "token can't be used: %v", err)
+	}
 	return nil
 }
 
@@ -136,7 +142,7 @@ func checkToken(c proton.Connection, token auth.Secret) error {
 func (p *Plane) UpdateConnection(ctx context.Context, in *api.UpdateConnectionInput) (*api.UpdateConnectionOutput, error) {
 	c, err := p.changeGitConnection(ctx, "UpdateConnection", *in.Name, func(tx *store.Tx, c *proton.Connection) error {
 		token := auth.Secret(strings.TrimSpace(api.Value(in.Token)))
-		if err := checkToken(*c, token); err != nil {
+		if err := p.checkToken(*c, token); err != nil {
 			return err
 		}
 		c.Token = p.sealToken(*c, token)

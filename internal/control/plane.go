@@ -61,7 +61,10 @@ type Config struct {
 	Preview func(context.Context, proton.Deployment) (proton.Record, error)
 	Sealer  *auth.Sealer // keeps users' secrets
 	URL     string       // how others reach this server, without a slash at the end
-	Logger  *slog.Logger
+	// CheckToken refuses credentials that a kind of git server can't use, with
+	// the reason; nil: none are.
+	CheckToken func(kind proton.ConnectionKind, token auth.Secret) error
+	Logger     *slog.Logger
 }
 
 // Plane carries out the operations. It is safe for concurrent use.
