@@ -81,6 +81,10 @@ type Config struct {
 	// role that is given, assumed with STS: true or false. By default they have
 	// the server's own, because that role mostly trusts the build service only.
 	CommandAssumeRole bool `setting:"command-assume-role" default:"false"`
+	// Sandbox says how what templates run (commands, OpenTofu) is kept from the
+	// server's own files and processes: auto, where the machine allows
+	// namespaces; require, or the server does not start; or off.
+	Sandbox string `setting:"sandbox" default:"auto"`
 	// CloudformationEndpoint is the base URL of CloudFormation, if not AWS's.
 	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
 	// StsEndpoint is the base URL of STS, if not AWS's.
@@ -135,6 +139,9 @@ func (c Config) Check() error {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 			fail(name, "%q is not a URL, as in https://hadron.example.com", text)
 		}
+	}
+	if c.Sandbox != "auto" && c.Sandbox != "require" && c.Sandbox != "off" {
+		fail("sandbox", "%q is not auto, require or off", c.Sandbox)
 	}
 	if !accountPattern.MatchString(c.AccountID) {
 		fail("account-id", "%q is not 12 digits", c.AccountID)

@@ -15,6 +15,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine/cloudformation"
 	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/engine/opentofu"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/identity"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
@@ -34,9 +35,13 @@ func (s *Server) silence() time.Duration {
 // engines are the tools that this server provisions with. Programs that it
 // starts reach it at local.
 func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
+	data, hide, err := s.hidden(c)
+	if err != nil {
+		return nil, err
+	}
 	who := s.aws.Identity
 	commands, err := command.New(command.Driver{
-		Root: filepath.Join(c.Data, "work"), Key: k.runCredentials, Silence: s.silence(),
+		Root: filepath.Join(data, "work"), Hide: hide, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""
@@ -61,7 +66,7 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 		return nil, fmt.Errorf("command engine: %w", err)
 	}
 	tofu, err := opentofu.New(opentofu.Driver{
-		Root: filepath.Join(c.Data, "opentofu"), Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials,
+		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials,
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			return who.Variables(ctx, r.Region, r.RoleARN)
 		},
@@ -86,6 +91,37 @@ func newReader(c Config, k *keys) *awsread.Reader {
 		Identity:   identity.New(identity.Config{STSEndpoint: c.StsEndpoint, Ours: k.ours}),
 		S3Endpoint: c.S3Endpoint, SecretsEndpoint: c.SecretsmanagerEndpoint, SSMEndpoint: c.SsmEndpoint,
 	}
+}
+
+// hidden are the paths that what templates run must not see, none if it is not
+// to be kept from anything, and the data folder's path without links.
+func (s *Server) hidden(c Config) (data string, hide []string, err error) {
+	if data, err = filepath.Abs(c.Data); err == nil {
+		data, err = filepath.EvalSymlinks(data)
+	}
+	if err != nil || c.Sandbox == "off" {
+		return data, nil, err
+	}
+	if why := sandbox.Available(); why != nil {
+		if c.Sandbox == "require" {
+			return data, nil, fmt.Errorf("sandbox: what templates run cannot be kept from the server's files on this machine: %w", why)
+		}
+		s.log.Warn("what templates run is not kept from the server's files: this machine allows no sandbox; see docs/security.md", "err", why)
+		return data, nil, nil
+	}
+	hide = []string{data}
+	if file, ok := strings.CutPrefix(c.database(), "sqlite:"); ok {
+		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+			path, err := filepath.Abs(file + suffix)
+			if err == nil {
+				path, err = filepath.EvalSymlinks(path)
+			}
+			if err == nil && !strings.HasPrefix(path, data+string(filepath.Separator)) {
+				hide = append(hide, path)
+			}
+		}
+	}
+	return data, hide, nil
 }
 
 // keepFolders is how long the folder of a run is kept whose end was recorded

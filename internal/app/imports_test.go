@@ -38,10 +38,11 @@ var mayImport = map[string]string{
 
 	"bench/templates": "bundle jinja schema",
 
-	"internal/engine/command":        "engine",
+	"internal/engine/sandbox":        "",
+	"internal/engine/command":        "engine engine/sandbox",
 	"internal/engine/cloudformation": "engine identity",
-	"internal/engine/opentofu":       "engine",
 	"internal/engine/pullrequest":    "engine forge git",
+	"internal/engine/opentofu":       "engine engine/sandbox",
 	"internal/identity":              "engine",
 	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",

@@ -58,6 +58,9 @@ type Driver struct {
 	// Secret returns the value that a reference of the manifest points to.
 	// Errors of all three are repeated if engine.Transient, else fail the run.
 	Secret func(ctx context.Context, r engine.Run, source SecretSource, reference string) (string, error)
+	// Hide are folders and files that the commands must not see, with absolute
+	// paths without links; the run's own folder stays. Needs sandbox.Available.
+	Hide []string
 }
 
 // New returns a copy of d with the defaults filled in.

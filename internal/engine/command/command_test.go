@@ -19,6 +19,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
@@ -32,9 +33,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// boxed is whether this machine allows sandboxes; where it does, everything
+// is tested in one, as a server runs it.
+var boxed = sync.OnceValue(func() bool { return sandbox.Available() == nil })
+
+func hidden(root string) []string {
+	if !boxed() {
+		return nil
+	}
+	return []string{root}
+}
+
 func newDriver(t *testing.T, change func(*command.Driver)) *command.Driver {
 	t.Helper()
 	d := command.Driver{Root: t.TempDir(), Grace: 300 * time.Millisecond}
+	d.Hide = hidden(d.Root)
 	if change != nil {
 		change(&d)
 	}
@@ -109,7 +122,7 @@ type world struct {
 }
 
 func (w *world) Driver() engine.Driver {
-	d, err := command.New(command.Driver{Root: w.root, Grace: 300 * time.Millisecond})
+	d, err := command.New(command.Driver{Root: w.root, Hide: hidden(w.root), Grace: 300 * time.Millisecond})
 	if err != nil {
 		w.t.Error(err)
 	}

@@ -177,7 +177,7 @@ func beServer(root string) {
 	if err != nil {
 		panic(err)
 	}
-	d, err := command.New(command.Driver{Root: filepath.Join(root, "work"), Grace: 5 * time.Second})
+	d, err := command.New(command.Driver{Root: filepath.Join(root, "work"), Hide: hidden(root), Grace: 5 * time.Second})
 	if err != nil {
 		panic(err)
 	}

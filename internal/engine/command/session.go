@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 // order is what the server sends its supervisor, through a pipe that it then
@@ -32,6 +33,7 @@ type order struct {
 	Grace       time.Duration
 	Limits      engine.LogLimits
 	Silence     time.Duration
+	Box         sandbox.Box
 }
 
 // supervise starts a supervisor and hands on the log until it has ended. No
@@ -42,6 +44,7 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 		timeout = r.Build.Timeout
 	}
 	o := order{
+		Box: sandbox.Box{Hide: d.Hide, Keep: []string{f.dir}},
 		Dir: f.dir, BuildID: buildID(r), Shell: d.Shell, Session: f.path("job", "commands", "session"),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
 		Timeout: timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,

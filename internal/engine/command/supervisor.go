@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 const supervisorMarker = "HADRON_COMMAND_SUPERVISOR"
@@ -24,6 +25,7 @@ const supervisorMarker = "HADRON_COMMAND_SUPERVISOR"
 // is done, if a Driver started it as one; else it returns at once. Programs
 // that use a Driver call it first in main, and their tests in TestMain.
 func SuperviseIfAsked() {
+	sandbox.EnterIfAsked()
 	if os.Getenv(supervisorMarker) == "" {
 		return
 	}
@@ -150,7 +152,7 @@ func (s *supervisor) start(log io.Writer) (*os.File, <-chan struct{}, error) {
 	if strings.HasSuffix(s.Shell, "/bash") {
 		argv = []string{s.Shell, "--noprofile", "--norc", s.Session}
 	}
-	process, err := os.StartProcess(s.Shell, argv, &os.ProcAttr{
+	process, err := s.Box.Start(s.Shell, argv, &os.ProcAttr{
 		Dir: s.folder.path("job", "src"), Env: s.Environment,
 		Files: []*os.File{null, write, write}, Sys: shellAttributes(),
 	})

@@ -74,6 +74,9 @@ type Driver struct {
 	// Environment returns further variables. Errors of all three functions
 	// are repeated if engine.Transient, else fail the run.
 	Environment func(context.Context, engine.Run) (map[string]string, error)
+	// Hide are folders and files that the tool must not see, with absolute paths
+	// without links; the run's own folder stays. Needs sandbox.Available.
+	Hide []string
 }
 
 // New returns a copy of d with the defaults filled in. That there is no tool

@@ -26,6 +26,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
 	"github.com/hadronhq/hadron/internal/engine/opentofu"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/store"
 	"github.com/hadronhq/hadron/internal/tofustate"
 )
@@ -92,6 +93,9 @@ func (b *backend) driver(t testing.TB, root string, change func(*opentofu.Driver
 	d := opentofu.Driver{
 		Root: root, Binary: os.Getenv("HADRON_TOFU"), URL: b.url, States: b.States, Grace: 30 * time.Second, LockPoll: 100 * time.Millisecond,
 		Key: func(context.Context, engine.Run) (string, string, error) { return key, password, nil },
+	}
+	if sandbox.Available() == nil { // as a server runs it
+		d.Hide = []string{root}
 	}
 	if change != nil {
 		change(&d)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 const (
@@ -308,6 +309,8 @@ func (s *session) call(ctx context.Context, command string, args ...string) (int
 func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...string) (int, error) {
 	exit, err := s.keeper.run(ctx, order{
 		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.path("src"), Env: engine.Environ(s.env),
+		// Providers and inits are shared between runs.
+		Box: sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.dir, filepath.Join(s.Root, "plugins"), filepath.Join(s.Root, "inits")}},
 	}, w)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))

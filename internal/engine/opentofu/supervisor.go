@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 const supervisorMarker = "HADRON_TOFU_SUPERVISOR"
@@ -19,6 +21,7 @@ const supervisorMarker = "HADRON_TOFU_SUPERVISOR"
 // is done, if a Driver started it as one; else it returns at once. Programs
 // that use a Driver call it first in main, and their tests in TestMain.
 func SuperviseIfAsked() {
+	sandbox.EnterIfAsked()
 	if os.Getenv(supervisorMarker) == "" {
 		return
 	}
@@ -38,6 +41,7 @@ type order struct {
 	Argv  []string      `json:",omitempty"` // program to run, unless to stop
 	Dir   string        `json:",omitempty"`
 	Env   []string      `json:",omitempty"`
+	Box   sandbox.Box
 }
 
 // frame is what the supervisor sends: output as it comes, and for each program
@@ -160,7 +164,7 @@ func start(o order) (*os.Process, *os.File, error) {
 		return nil, nil, err
 	}
 	defer write.Close()
-	process, err := os.StartProcess(o.Argv[0], o.Argv, &os.ProcAttr{
+	process, err := o.Box.Start(o.Argv[0], o.Argv, &os.ProcAttr{
 		Dir: o.Dir, Env: o.Env, Files: []*os.File{null, write, write}, Sys: toolAttributes(),
 	})
 	if err != nil {

@@ -1,0 +1,191 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// unshared adds the namespaces to what a process is started with.
+func unshared(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
+	boxed := syscall.SysProcAttr{}
+	if sys != nil {
+		boxed = *sys
+	}
+	boxed.Cloneflags |= syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC
+	boxed.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}}
+	boxed.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}}
+	return &boxed
+}
+
+// EnterIfAsked builds the box and becomes the program, if the process was
+// started for that; else it returns at once. Programs that use a Box call it
+// first in main, and their tests in TestMain.
+func EnterIfAsked() {
+	text := os.Getenv(marker)
+	if text == "" {
+		return
+	}
+	// Capabilities belong to a thread: the one that gives them up must be the
+	// one that becomes the program.
+	runtime.LockOSThread()
+	if err := enter(text); err != nil {
+		fmt.Fprintln(os.Stderr, "[hadron] the sandbox could not be built:", err)
+	}
+	syscall.Exit(126)
+}
+
+func enter(text string) error {
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return err
+	}
+	if err := o.mount(); err != nil {
+		return err
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	// Giving up capabilities has ended the promise to die with the server.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
+	if os.Getppid() != o.Server {
+		return errors.New("the server is gone")
+	}
+	var env []string
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, marker+"=") {
+			env = append(env, pair)
+		}
+	}
+	return fmt.Errorf("%s: %w", o.Program, syscall.Exec(o.Program, os.Args, env))
+}
+
+// mount covers what is hidden and puts back what is kept.
+func (b Box) mount() error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("own mounts: %w", err)
+	}
+	kept := map[string]int{} // by path: what is there now
+	for _, path := range b.Keep {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", path, err)
+		}
+		kept[path] = fd
+	}
+	for _, path := range b.Hide {
+		if err := hide(path, kept); err != nil {
+			return fmt.Errorf("hide %s: %w", path, err)
+		}
+	}
+	return os.Chdir(dir) // which was the covered one
+}
+
+func hide(path string, kept map[string]int) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return unix.Mount(os.DevNull, path, "", unix.MS_BIND, "")
+	}
+	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755,size=64k"); err != nil {
+		return err
+	}
+	for keep, fd := range kept {
+		if keep != path && !strings.HasPrefix(keep, path+string(filepath.Separator)) {
+			continue
+		}
+		if err := os.MkdirAll(keep, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", fd), keep, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("put back %s: %w", keep, err)
+		}
+	}
+	return unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
+}
+
+// dropCapabilities gives up what would let the program undo the box, also
+// what programs with the set-user-id bit would give back.
+func dropCapabilities() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	const noRootLocked = 1<<0 | 1<<1 // SECBIT_NOROOT and its lock: being root gives no capabilities
+	if err := unix.Prctl(unix.PR_SET_SECUREBITS, noRootLocked, 0, 0, 0); err != nil {
+		return fmt.Errorf("secure bits: %w", err)
+	}
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("capability %d: %w", c, err)
+		}
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	return unix.Capset(&header, &none[0])
+}
+
+// Available reports why programs cannot be boxed on this machine; nil if they can.
+func Available() error {
+	dir, err := os.MkdirTemp("", "hadron-sandbox-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program, err := exists("/bin/true", "/usr/bin/true", "/bin/sh")
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	// The thread that starts the probe must live as long as it does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := Box{Hide: []string{dir}}.Start(program, []string{program, "-c", ":"}, &os.ProcAttr{
+		Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}, Files: []*os.File{nil, write, write},
+	})
+	write.Close()
+	if err != nil {
+		return fmt.Errorf("the kernel allows no namespaces: %w", err)
+	}
+	said := make([]byte, 500)
+	n, _ := read.Read(said)
+	state, err := p.Wait()
+	if err == nil && !state.Success() {
+		err = errors.New(strings.TrimSpace(string(said[:n])))
+	}
+	return err
+}
+
+func exists(programs ...string) (string, error) {
+	for _, p := range programs {
+		if _, err := os.Stat(p); err == nil {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("none of %s is there", strings.Join(programs, ", "))
+}
