@@ -215,3 +215,33 @@ func TestPreviewOnDemandChangesNothing(t *testing.T) {
 		t.Errorf("previews changed something:\nbefore %s\n after %s", before, after)
 	}
 }
+
+func TestEnvironmentAccountNotifiesOfWhatRunsInIt(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	ctx := t.Context()
+	const other = "111122223333"
+	environmentAccount, stranger := f.accountClient(t, other), f.accountClient(t, "999999999999")
+	role := "arn:aws:iam::" + other + ":role/provision"
+	c := must(environmentAccount.CreateEnvironmentAccountConnection(ctx, &api.CreateEnvironmentAccountConnectionInput{EnvironmentName: p("one"),
+		ManagementAccountId: &f.account, RoleArn: &role, CodebuildRoleArn: &role}))(t).EnvironmentAccountConnection
+	must(f.AcceptEnvironmentAccountConnection(ctx, &api.AcceptEnvironmentAccountConnectionInput{Id: c.Id}))(t)
+	hold := make(chan struct{})
+	f.engine.On(f.arn("environment/one"), enginetest.Script{Hold: hold, Timeout: time.Minute})
+	must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"), TemplateMajorVersion: p("1"),
+		Spec: p("proton: EnvironmentSpec\n"), EnvironmentAccountConnectionId: c.Id}))(t)
+	eventually(t, "the run has begun", func() bool { return f.engine.Holding() == 1 })
+	report := &api.NotifyResourceDeploymentStatusChangeInput{ResourceArn: p(f.arn("environment/one")), StatusMessage: p("half way"),
+		Status: api.Ptr(api.ResourceDeploymentStatusInProgress)}
+	must(environmentAccount.NotifyResourceDeploymentStatusChange(ctx, report))(t)
+	if _, err := stranger.NotifyResourceDeploymentStatusChange(ctx, report); code(err) != "AccessDeniedException" {
+		t.Errorf("a stranger's report: %v", err)
+	}
+	id, _ := f.last(t, "environment/one")
+	close(hold)
+	f.reaches(t, "environment/one", "SUCCEEDED")
+	if d := f.details(t, &id); !strings.Contains(kinds(d), "REPORTED") {
+		t.Errorf("timeline: %s", kinds(d))
+	}
+}

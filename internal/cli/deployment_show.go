@@ -166,7 +166,7 @@ func (p *page) details(d *api.DeploymentDetails) {
 	if n := api.Value(d.Attempts); n > 1 {
 		p.field("attempts", fmt.Sprint(n))
 	}
-	p.preview("What it changes", d.Preview)
+	p.preview(changesTitle(status), d.Preview)
 	p.values("Inputs", d.Inputs, true)
 	p.values("Outputs", d.Outputs, d.CompletedAt != nil && status == "SUCCEEDED")
 	p.things("Provisioned", d.ProvisionedResources)
@@ -176,6 +176,17 @@ func (p *page) details(d *api.DeploymentDetails) {
 		fmt.Fprintf(p.w, "  %d were rendered: hadron deployment files %s\n", n, api.Value(d.Id))
 	}
 	p.next(d.NextSteps)
+}
+
+// changesTitle heads what a deployment's engine said that it would change.
+func changesTitle(status string) string {
+	switch status {
+	case "SUCCEEDED", "DELETE_COMPLETE":
+		return "What it changed"
+	case "FAILED", "DELETE_FAILED", "CANCELLED":
+		return "What it was to change"
+	}
+	return "What it changes"
 }
 
 func (p *page) field(name, value string) {

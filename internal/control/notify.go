@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/proton"
@@ -14,7 +16,6 @@ import (
 // deployment is its engine's to say: for commands the exit of the job decides,
 // though a report of failure counts as failure. Invalid, NotFound, Conflict.
 func (p *Plane) NotifyResourceDeploymentStatusChange(ctx context.Context, in *api.NotifyResourceDeploymentStatusChangeInput) (*api.NotifyResourceDeploymentStatusChangeOutput, error) {
-	s := scopeOf(ctx)
 	if err := p.authorize(ctx, "NotifyResourceDeploymentStatusChange", proton.ARN(*in.ResourceArn)); err != nil {
 		return nil, err
 	}
@@ -22,19 +23,19 @@ func (p *Plane) NotifyResourceDeploymentStatusChange(ctx context.Context, in *ap
 	if err != nil {
 		return nil, err
 	}
-	if err := p.sameScope(ctx, "NotifyResourceDeploymentStatusChange", r); err != nil {
-		return nil, err
-	}
-	target, err := notifiable(s, r)
+	target, err := notifiable(r.Scope, r)
 	if err != nil {
 		return nil, err
 	}
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := p.mayNotify(ctx, tx, r); err != nil {
+			return err
+		}
 		arn, current, err := target(ctx, tx)
 		if err != nil {
 			return err
 		}
-		d, err := tx.Deployment(ctx, s, current.LastAttemptedDeploymentID)
+		d, err := tx.Deployment(ctx, r.Scope, current.LastAttemptedDeploymentID)
 		if err != nil {
 			return err
 		}
@@ -45,12 +46,66 @@ func (p *Plane) NotifyResourceDeploymentStatusChange(ctx context.Context, in *ap
 			return p.lateReport(ctx, tx, in, d, current)
 		}
 		d.Report = mergeReport(d.Report, in)
+		if err := tx.AddMilestone(ctx, d.ID, reported(in, p.now())); err != nil {
+			return err
+		}
 		if err := tx.SaveDeployment(ctx, d); err != nil {
 			return err
 		}
 		return tx.WakeDeployment(ctx, d.ID)
 	})
 	return &api.NotifyResourceDeploymentStatusChangeOutput{}, err
+}
+
+// mayNotify refuses callers of other accounts, but for the account that the
+// resource's environment is provisioned in through a connection: automation
+// there reports on what it runs. Denied.
+func (p *Plane) mayNotify(ctx context.Context, tx *store.Tx, r proton.Resource) error {
+	s := scopeOf(ctx)
+	if r.Scope == s {
+		return nil
+	}
+	name, err := environmentOf(ctx, tx, r)
+	if err == nil && r.Scope.Region == s.Region {
+		var e proton.Environment
+		if e, err = tx.Environment(ctx, r.Scope, name); err == nil && e.AccountID == s.Account {
+			return nil
+		}
+	}
+	if err != nil && !proton.IsNotFound(err) {
+		return err
+	}
+	return denied(ctx, "NotifyResourceDeploymentStatusChange", r.ARN())
+}
+
+// environmentOf is the name of the environment that a resource is in; a pipeline
+// is in none.
+func environmentOf(ctx context.Context, tx *store.Tx, r proton.Resource) (string, error) {
+	switch r.Type {
+	case proton.ResourceEnvironment:
+		return r.Name, nil
+	case proton.ResourceServiceInstance:
+		i, err := tx.ServiceInstance(ctx, r.Scope, r.Name, r.Child)
+		return i.EnvironmentName, err
+	case proton.ResourceComponent:
+		c, err := tx.Component(ctx, r.Scope, r.Name)
+		return c.EnvironmentName, err
+	}
+	return "", proton.Errorf(proton.NotFound, "Resource %s is in no environment.", r.ARN())
+}
+
+func reported(in *api.NotifyResourceDeploymentStatusChangeInput, now time.Time) proton.Milestone {
+	var said []string
+	if in.Status != nil {
+		said = append(said, string(*in.Status))
+	}
+	if in.Outputs != nil {
+		said = append(said, fmt.Sprintf("%d outputs", len(in.Outputs)))
+	}
+	if in.StatusMessage != nil {
+		said = append(said, proton.FirstLine(strings.ToValidUTF8(*in.StatusMessage, "\uFFFD")))
+	}
+	return proton.Milestone{At: now, Kind: proton.MilestoneReported, Message: strings.Join(said, ", ")}
 }
 
 func notifiable(s proton.Scope, r proton.Resource) (deployed, error) {
@@ -79,7 +134,7 @@ func (p *Plane) lateReport(ctx context.Context, tx *store.Tx, in *api.NotifyReso
 		good.Outputs, good.LastModifiedAt = fromOutputs(in.Outputs), p.now()
 		return tx.SaveDeployment(ctx, good)
 	}
-	if in.DeploymentId != nil && in.Status != nil && string(*in.Status) == string(d.Status) {
+	if in.DeploymentId != nil && in.Status != nil && d.EndedAs(string(*in.Status)) {
 		return nil
 	}
 	return proton.Errorf(proton.Conflict, "%s has no deployment in progress.", d.TargetARN())

@@ -209,6 +209,17 @@ func (d Deployment) RemovesTarget() bool {
 	return d.Status == DeleteComplete || d.Forced && d.Status == DeleteFailed
 }
 
+// EndedAs reports whether a deployment has ended as a notified status says.
+func (d Deployment) EndedAs(status string) bool {
+	switch d.Status {
+	case Succeeded, DeleteComplete:
+		return status == string(Succeeded)
+	case Failed, DeleteFailed:
+		return status == string(Failed)
+	}
+	return false
+}
+
 // Force is a removal that forgets its target even if it fails.
 func (d Deployment) Force() Deployment {
 	d.Forced = true
