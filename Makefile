@@ -107,7 +107,7 @@ tools: ## Install what tests drive into .tools: Python clients, moto, OpenTofu
 
 .PHONY: bench
 bench: ## Measure, print a table and write bench/results.json
-	@for program in ./bench/*/; do $(GO) run "$$program" -out bench/results.json; done
+	@for program in ./bench/*/main.go; do $(GO) run "$${program%main.go}" -out bench/results.json; done
 
 FUZZTIME ?= 10s
 

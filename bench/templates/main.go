@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hadronhq/hadron/bench/results"
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/jinja"
 )
@@ -63,11 +64,11 @@ func run(corpus string, rounds int, out string) error {
 		return err
 	}
 	rows = append(rows, register...)
-	printTable(os.Stdout, rows)
+	results.Print(os.Stdout, rows)
 	if out == "" {
 		return nil
 	}
-	return writeRows(out, rows)
+	return results.Write(out, rows)
 }
 
 // renderCase is one template with one set of variables.
@@ -193,8 +194,8 @@ func median(list []seconds, of func(seconds) float64) float64 {
 	return values[len(values)/2]
 }
 
-func (m *measured) rows(cases int, p *python) []row {
-	var rows []row
+func (m *measured) rows(cases int, p *python) []results.Row {
+	var rows []results.Row
 	for _, what := range []struct {
 		name string
 		of   func(seconds) float64
@@ -205,16 +206,16 @@ func (m *measured) rows(cases int, p *python) []row {
 		{"parse and render", func(s seconds) float64 { return s.Both }, 10},
 	} {
 		own := median(m.own, what.of) / float64(cases) * 1e6
-		r := row{Name: "templates: " + what.name, Value: own, Unit: "µs"}
+		r := results.Row{Name: "templates: " + what.name, Value: own, Unit: "µs"}
 		if p != nil {
 			theirs := median(m.python, what.of) / float64(cases) * 1e6
-			r.Reference = &reference{p.version, theirs}
+			r.Reference = &results.Reference{Name: p.version, Value: theirs}
 			rows = append(rows, r)
 			if what.goal == 0 {
 				continue
 			}
-			r = row{Name: "templates: " + what.name + ", times faster than Python", Value: theirs / own, Unit: "x",
-				Reference: &reference{p.version, 1}, Goal: &goal{">=", what.goal}}
+			r = results.Row{Name: "templates: " + what.name + ", times faster than Python", Value: theirs / own, Unit: "x",
+				Reference: &results.Reference{Name: p.version, Value: 1}, Goal: &results.Goal{Is: ">=", Value: what.goal}}
 		}
 		rows = append(rows, r)
 	}
@@ -222,12 +223,12 @@ func (m *measured) rows(cases int, p *python) []row {
 	if p != nil {
 		name += " and " + p.version
 	}
-	return append(rows, row{Name: "templates: outputs with the same bytes", Value: float64(m.same), Unit: fmt.Sprintf("of %d", cases),
-		Reference: &reference{name, float64(cases)}, Goal: &goal{">=", float64(cases)}})
+	return append(rows, results.Row{Name: "templates: outputs with the same bytes", Value: float64(m.same), Unit: fmt.Sprintf("of %d", cases),
+		Reference: &results.Reference{Name: name, Value: float64(cases)}, Goal: &results.Goal{Is: ">=", Value: float64(cases)}})
 }
 
 // registration measures what all checks of a registration take, on average.
-func registration(dir string, rounds int) ([]row, error) {
+func registration(dir string, rounds int) ([]results.Row, error) {
 	schemas, err := filepath.Glob(filepath.Join(dir, "*", "*", "v1", "schema"))
 	if err != nil || len(schemas) == 0 {
 		return nil, err
@@ -259,5 +260,5 @@ func registration(dir string, rounds int) ([]row, error) {
 		}
 		took = append(took, seconds{Both: time.Since(start).Seconds() / float64(len(bundles))})
 	}
-	return []row{{Name: "templates: register a bundle", Value: median(took, func(s seconds) float64 { return s.Both }) * 1e3, Unit: "ms"}}, nil
+	return []results.Row{{Name: "templates: register a bundle", Value: median(took, func(s seconds) float64 { return s.Both }) * 1e3, Unit: "ms"}}, nil
 }

@@ -36,7 +36,9 @@ var mayImport = map[string]string{
 	"library":              "",
 	"internal/gen":         "awsjson",
 
-	"bench/templates": "bundle jinja schema",
+	"bench/results":   "",
+	"bench/templates": "bench/results bundle jinja schema",
+	"bench/deploy":    "bench/results api app auth awsjson engine/opentofu",
 
 	"internal/engine/sandbox":        "",
 	"internal/engine/command":        "engine engine/sandbox",

@@ -116,6 +116,13 @@ func (s *session) act(ctx context.Context, v view, set *cfn.DescribeChangeSetOut
 	case set.ExecutionStatus == types.ExecutionStatusObsolete: // the stack was changed since
 		return s.soon(), s.deleteChangeSet(ctx, s.changeSet())
 	case set.ExecutionStatus == types.ExecutionStatusAvailable:
+		kind := types.ChangeSetTypeUpdate
+		if v.stack == nil || v.status() == types.StackStatusReviewInProgress {
+			kind = types.ChangeSetTypeCreate
+		}
+		if err := s.plan(s.describeChanges(ctx, set, kind)); err != nil {
+			return engine.Status{}, err
+		}
 		return s.execute(ctx, set)
 	case (set.ExecutionStatus == types.ExecutionStatusExecuteComplete || set.ExecutionStatus == types.ExecutionStatusExecuteFailed) &&
 		v.stack != nil && v.status() != types.StackStatusReviewInProgress:

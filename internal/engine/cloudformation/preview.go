@@ -13,6 +13,25 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 )
 
+// Plans is true: a change set says what it changes before it is executed.
+func (d *Driver) Plans() bool { return true }
+
+// plan tells the caller what is about to change.
+func (s *session) plan(c engine.Changes, err error) error {
+	if err == nil && s.run.Planned != nil {
+		s.run.Planned(s.presentable(c))
+	}
+	return err
+}
+
+func (s *session) presentable(c engine.Changes) engine.Changes {
+	c.Summary = s.clean(c.Summary)
+	for i, text := range c.Details {
+		c.Details[i] = s.clean(text)
+	}
+	return c
+}
+
 // Preview describes the change set of an Apply, which it deletes again, or the
 // resources that a Destroy would delete. Of a stack that an Apply must repair
 // or delete first it says so, without details.
@@ -30,11 +49,7 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 	if err := classed(ctx, r, err); err != nil {
 		return engine.Changes{}, err
 	}
-	c.Summary = s.clean(c.Summary)
-	for i, text := range c.Details {
-		c.Details[i] = s.clean(text)
-	}
-	return c, nil
+	return s.presentable(c), nil
 }
 
 func (s *session) previewDestroy(ctx context.Context) (engine.Changes, error) {

@@ -91,6 +91,7 @@ func Conform(t *testing.T, h Harness) {
 		{"cancel between steps leaves nothing", (*suite).cancelBetween},
 		{"cancel within a step leaves nothing", (*suite).cancelWithin},
 		{"cancel after the end keeps the result", (*suite).cancelAfter},
+		{"planners tell before they change", (*suite).plans},
 		{"a run out of time fails", (*suite).timeOut},
 		{"success after failure", (*suite).failThenSucceed},
 		{"hostile output is tamed", (*suite).hostile},
@@ -389,6 +390,26 @@ func (s *suite) cancelWithin() {
 	s.Release()
 	s.succeed(Plan{Goal: engine.Apply, Value: "b"})
 	s.wantState("b", true)
+}
+
+// plans holds a Planner to its word: what is about to change is told first.
+func (s *suite) plans() {
+	if planner, ok := s.Driver().(engine.Planner); !ok || !planner.Plans() {
+		s.Skip("the driver is no Planner")
+	}
+	for _, p := range []Plan{{Goal: engine.Apply, Value: "a"}, {Goal: engine.Apply, Value: "b"}, {Goal: engine.Destroy}} {
+		r, _ := s.run(p)
+		before, told := s.Changes(), 0
+		r.Planned = func(c engine.Changes) {
+			told++
+			if n := s.Changes(); n != before || c.Summary == "" {
+				s.Errorf("%s %s: told of %+v after %d changes", p.Goal, p.Value, c, n-before)
+			}
+		}
+		if st := s.finish(s.Driver(), r, ""); st.Failure != "" || told != 1 {
+			s.Errorf("%s %s: told %d times; failure %q", p.Goal, p.Value, told, st.Failure)
+		}
+	}
 }
 
 func (s *suite) cancelAfter() {

@@ -26,6 +26,7 @@ type events struct {
 	errors  []diagnostic
 	planned []string // resource-level changes
 	summary string
+	plan    func() // called once the plan is made; nil: not
 }
 
 type diagnostic struct {
@@ -46,7 +47,10 @@ type event struct {
 	Message    string      `json:"@message"`
 	Type       string      `json:"type"`
 	Diagnostic *diagnostic `json:"diagnostic"`
-	Hook       struct {
+	Changes    struct {
+		Operation string `json:"operation"`
+	} `json:"changes"`
+	Hook struct {
 		Resource struct {
 			Addr string `json:"addr"`
 		} `json:"resource"`
@@ -95,6 +99,9 @@ func (e *events) flush() {
 	case "change_summary":
 		e.summary = ev.Message
 		e.log.Note(ev.Message)
+		if ev.Changes.Operation == "plan" && e.plan != nil {
+			e.plan()
+		}
 	default:
 		e.log.Note(ev.Message)
 	}

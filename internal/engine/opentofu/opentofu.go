@@ -259,6 +259,9 @@ func (d *Driver) wait(s *session, b *blockedError, checkpoint string) (engine.St
 	return engine.Status{Wait: d.LockPoll, Checkpoint: string(text)}, err
 }
 
+// Plans is true: an apply prints its plan before it begins.
+func (d *Driver) Plans() bool { return true }
+
 // Preview plans against a copy of the state, in a folder of its own that is
 // removed again. It needs no access key and takes no lock.
 func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, error) {

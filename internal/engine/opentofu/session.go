@@ -266,7 +266,11 @@ func (s *session) carryOut(ctx context.Context) error {
 	if s.run.Goal == engine.Destroy {
 		args = append(args, "-destroy")
 	}
-	exit, e, err := s.call(ctx, "apply", args...)
+	e := &events{log: s.log}
+	if s.run.Planned != nil {
+		e.plan = func() { s.run.Planned(s.changes(e)) }
+	}
+	exit, err := s.call(ctx, e, "apply", args...)
 	if err == nil && exit != 0 {
 		err = s.fault(ctx, "apply", exit, e)
 	}
@@ -279,13 +283,19 @@ func (s *session) preview(ctx context.Context) (engine.Changes, error) {
 	if s.run.Goal == engine.Destroy {
 		args = append(args, "-destroy")
 	}
-	exit, e, err := s.call(ctx, "plan", args...)
+	e := &events{log: s.log}
+	exit, err := s.call(ctx, e, "plan", args...)
 	if err == nil && exit != 0 {
 		err = s.fault(ctx, "plan", exit, e)
 	}
 	if err != nil {
 		return engine.Changes{}, err
 	}
+	return s.changes(e), nil
+}
+
+// changes is what a plan has told.
+func (s *session) changes(e *events) engine.Changes {
 	c := engine.Changes{Summary: s.presentable(e.summary)}
 	if c.Summary == "" {
 		c.Summary = "No changes."
@@ -294,15 +304,14 @@ func (s *session) preview(ctx context.Context) (engine.Changes, error) {
 	for _, line := range e.planned {
 		c.Details = append(c.Details, s.presentable(line))
 	}
-	return c, nil
+	return c
 }
 
 // call runs a command of the tool that prints events.
-func (s *session) call(ctx context.Context, command string, args ...string) (int, *events, error) {
-	e := &events{log: s.log}
+func (s *session) call(ctx context.Context, e *events, command string, args ...string) (int, error) {
 	exit, err := s.raw(ctx, e, command, args...)
 	e.flush()
-	return exit, e, err
+	return exit, err
 }
 
 // raw runs a command of the tool; its output goes to w.

@@ -1,4 +1,6 @@
-package main
+// Package results is what the programs of bench print and keep: a table, and
+// bench/results.json.
+package results
 
 import (
 	"bytes"
@@ -10,31 +12,30 @@ import (
 	"os"
 	"slices"
 	"text/tabwriter"
-
-	"github.com/hadronhq/hadron/internal/jinja"
-	"github.com/hadronhq/hadron/internal/schema"
 )
 
-// row is one measured number. A goal is about the value.
-type row struct {
+// Row is one measured number. A goal is about the value.
+type Row struct {
 	Name      string     `json:"name"`
 	Value     float64    `json:"value"`
 	Unit      string     `json:"unit"`
-	Reference *reference `json:"reference,omitempty"`
-	Goal      *goal      `json:"goal,omitempty"`
+	Reference *Reference `json:"reference,omitempty"`
+	Goal      *Goal      `json:"goal,omitempty"`
 }
 
-type reference struct {
+// Reference is what a number is compared with.
+type Reference struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
 
-type goal struct {
+// Goal is what a number is to reach.
+type Goal struct {
 	Is    string  `json:"is"` // ">=" or "<="
 	Value float64 `json:"value"`
 }
 
-func (r row) reached() string {
+func (r Row) reached() string {
 	switch {
 	case r.Goal == nil:
 		return ""
@@ -44,7 +45,8 @@ func (r row) reached() string {
 	return "NO"
 }
 
-func printTable(w io.Writer, rows []row) {
+// Print prints a table.
+func Print(w io.Writer, rows []Row) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "name\tvalue\tunit\treference\tratio\tgoal\treached")
 	for _, r := range rows {
@@ -61,13 +63,13 @@ func printTable(w io.Writer, rows []row) {
 	t.Flush()
 }
 
-type results struct {
-	Results []row `json:"results"`
+type content struct {
+	Results []Row `json:"results"`
 }
 
-// writeRows puts rows into a file of results, in place of those of their names.
-func writeRows(file string, rows []row) error {
-	var all results
+// Write puts rows into a file of results, in place of those of their names.
+func Write(file string, rows []Row) error {
+	var all content
 	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &all)
@@ -75,8 +77,8 @@ func writeRows(file string, rows []row) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
-	all.Results = slices.DeleteFunc(all.Results, func(old row) bool {
-		return slices.ContainsFunc(rows, func(r row) bool { return r.Name == old.Name })
+	all.Results = slices.DeleteFunc(all.Results, func(old Row) bool {
+		return slices.ContainsFunc(rows, func(r Row) bool { return r.Name == old.Name })
 	})
 	all.Results = append(all.Results, rows...)
 	var b bytes.Buffer
@@ -87,32 +89,4 @@ func writeRows(file string, rows []row) error {
 		return err
 	}
 	return os.WriteFile(file, b.Bytes(), 0o644)
-}
-
-// variables reads the parameters of a case in their order.
-func variables(raw []byte) (*jinja.Map, error) {
-	o := schema.NewObject()
-	if err := json.Unmarshal(raw, o); err != nil {
-		return nil, err
-	}
-	return toJinja(o).(*jinja.Map), nil
-}
-
-func toJinja(v any) any {
-	switch v := v.(type) {
-	case *schema.Object:
-		m := jinja.NewMap()
-		for _, k := range v.Keys() {
-			value, _ := v.Get(k)
-			m.Set(k, toJinja(value))
-		}
-		return m
-	case []any:
-		items := make([]any, len(v))
-		for i, item := range v {
-			items[i] = toJinja(item)
-		}
-		return items
-	}
-	return v
 }

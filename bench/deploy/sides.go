@@ -1,0 +1,167 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/app"
+	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/awsjson"
+)
+
+const (
+	mainFile = `
+resource "terraform_data" "it" {
+  count = 10
+  input = "${var.environment.inputs.round}-${count.index}"
+}
+output "first" { value = terraform_data.it[0].output }
+`
+	variablesFile = `
+variable "environment" { type = object({ name = string, inputs = any }) }
+`
+	schemaFile = `schema:
+  format: {openapi: "3.0.0"}
+  environment_input_type: In
+  types:
+    In: {type: object, properties: {round: {type: number}}}
+`
+	manifestFile = `infrastructure:
+  templates:
+    - {file: "*", rendering_engine: hcl, template_language: terraform}
+`
+	region = "eu-west-1"
+)
+
+// hand deploys a folder as a person would.
+type hand struct{ program, dir string }
+
+func newHand(program, dir string) (*hand, error) {
+	h := &hand{program, dir}
+	return h, errors.Join(os.MkdirAll(dir, 0o700), h.write("main.tf", mainFile), h.write("variables.tf", variablesFile))
+}
+
+func (h *hand) write(name, text string) error {
+	return os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o600)
+}
+
+func (h *hand) deploy(ctx context.Context, n int) error {
+	if err := h.write("values.auto.tfvars.json", fmt.Sprintf(`{"environment": {"name": "one", "inputs": {"round": %d}}}`, n)); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"init", "-input=false"}, {"apply", "-input=false", "-auto-approve"}} {
+		cmd := exec.CommandContext(ctx, h.program, args...)
+		cmd.Dir = h.dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "CHECKPOINT_DISABLE=1"}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// server deploys an environment of the same files through the API.
+type server struct {
+	*api.Client
+	app *app.Server
+}
+
+func newServer(ctx context.Context, program, data string) (*server, error) {
+	c := app.DefaultConfig()
+	c.Listen, c.Data, c.Tofu = "127.0.0.1:0", data, program
+	a, err := app.Start(ctx, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{app: a, Client: api.NewClient(&awsjson.HTTP{Endpoint: a.URL, Sign: func(r *http.Request, body []byte) error {
+		return auth.Sign(r, body, a.Root.AccessKeyID, a.Root.SecretAccessKey, "", region, "proton", time.Now())
+	}})}
+	return s, s.publish(ctx)
+}
+
+func (s *server) close() { _ = s.app.Close(context.Background()) }
+
+// publish registers the template.
+func (s *server) publish(ctx context.Context) error {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for name, text := range map[string]string{
+		"schema/schema.yaml": schemaFile, "infrastructure/manifest.yaml": manifestFile, "infrastructure/main.tf": mainFile,
+	} {
+		_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}) // into memory: never fails
+		_, _ = w.Write([]byte(text))
+	}
+	err := errors.Join(w.Close(), z.Close(), s.put(ctx, "/bundles", nil), s.put(ctx, "/bundles/net.tar.gz", b.Bytes()))
+	if err != nil {
+		return err
+	}
+	if _, err := s.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: api.Ptr("net")}); err != nil {
+		return err
+	}
+	_, err = s.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: api.Ptr("net"),
+		Source: &api.TemplateVersionSourceInput{S3: &api.S3ObjectSource{Bucket: api.Ptr("bundles"), Key: api.Ptr("net.tar.gz")}}})
+	if err != nil {
+		return err
+	}
+	return api.WaiterEnvironmentTemplateVersionRegistered.Every(5*time.Millisecond).Wait(ctx, s.Client,
+		&api.GetEnvironmentTemplateVersionInput{TemplateName: api.Ptr("net"), MajorVersion: api.Ptr("1"), MinorVersion: api.Ptr("0")})
+}
+
+func (s *server) put(ctx context.Context, path string, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, s.app.URL+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if err := auth.Sign(r, body, s.app.Root.AccessKeyID, s.app.Root.SecretAccessKey, "", region, "s3", time.Now()); err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("PUT %s: %s", path, answer.Status)
+	}
+	return nil
+}
+
+// deploy creates the environment, or updates it, and waits for the end.
+func (s *server) deploy(ctx context.Context, n int) error {
+	name, spec := api.Ptr("one"), api.Ptr(fmt.Sprintf("proton: EnvironmentSpec\nspec: {round: %d}\n", n))
+	var err error
+	if n == 0 {
+		_, err = s.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: name, TemplateName: api.Ptr("net"),
+			TemplateMajorVersion: api.Ptr("1"), TemplateMinorVersion: api.Ptr("0"), Spec: spec})
+	} else {
+		_, err = s.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: name, Spec: spec,
+			DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		out, err := s.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: name})
+		switch {
+		case err != nil:
+			return err
+		case *out.Environment.DeploymentStatus == api.DeploymentStatusSucceeded:
+			return nil
+		case *out.Environment.DeploymentStatus != api.DeploymentStatusInProgress:
+			return fmt.Errorf("the environment is %s: %s", *out.Environment.DeploymentStatus, api.Value(out.Environment.DeploymentStatusMessage))
+		}
+		time.Sleep(4 * time.Millisecond)
+	}
+}
