@@ -261,6 +261,13 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 		}
 	}
 	for query, plan := range plans(t, s, func(c context.Context, x *Tx) error {
+		return second(x.lowestPart(c, []any{"1", "r", "s"}))
+	}) {
+		if !strings.Contains(strings.Join(plan, " "), "account=? AND region=? AND service_name=?") {
+			t.Errorf("versions of a service's parts: %q\n%s", plan, query)
+		}
+	}
+	for query, plan := range plans(t, s, func(c context.Context, x *Tx) error {
 		return second(x.Deployments(c, scope, DeploymentFilter{Service: "s"}, nil, 10))
 	}) {
 		if !strings.Contains(strings.Join(plan, " "), "deployments_service (account=? AND region=? AND service_name=?") {

@@ -147,13 +147,15 @@ func (tx *Tx) lowerService(ctx context.Context, key []any) error {
 // runs any.
 func (tx *Tx) lowestPart(ctx context.Context, service []any) (lowest proton.Version, err error) {
 	for _, parts := range []string{"service_instances", "pipelines"} {
-		rows, err := tx.query(ctx, "SELECT major, minor FROM "+parts+" WHERE account = ? AND region = ? AND service_name = ?", service...)
+		// The revision keeps SQLite from an index that has all else, but not by service.
+		rows, err := tx.query(ctx, "SELECT major, minor, revision FROM "+parts+" WHERE account = ? AND region = ? AND service_name = ?", service...)
 		if err != nil {
 			return lowest, err
 		}
 		for rows.Next() {
 			var v proton.Version
-			if err := rows.Scan(&v.Major, &v.Minor); err != nil {
+			var revision int64
+			if err := rows.Scan(&v.Major, &v.Minor, &revision); err != nil {
 				return lowest, errors.Join(err, rows.Close())
 			}
 			if v.Major > 0 && (lowest.IsZero() || v.Compare(lowest) < 0) {
