@@ -54,7 +54,7 @@ test-engines: ## The built program with OpenTofu, a scripted CloudFormation and 
 .PHONY: test-git
 test-git: ## Pull requests on a real Gitea, which it builds in .tools (minutes, the first time)
 	@if gitea=$$(./scripts/setup-gitea.sh); then \
-	  HADRON_GITEA=$$gitea $(GO) test -count=1 -run 'Gitea|PullRequest' ./internal/forge ./internal/app; \
+	  HADRON_GITEA=$$gitea $(GO) test -count=1 -run 'Gitea|PullRequest' ./internal/forge ./internal/app ./test/conformance; \
 	elif [ "$${CI:-}" = true ]; then echo "Gitea cannot be built"; exit 1; \
 	else echo "skipped: TestPullRequestsOnARealGitea and the like, because Gitea cannot be built"; fi
 

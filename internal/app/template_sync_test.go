@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/git/gittest"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
 )
 
 var github = api.Ptr(api.RepositoryProviderGithub)
@@ -352,5 +356,70 @@ func TestWebhooksWithoutTheSecretAreRefused(t *testing.T) {
 	f.hook.WebhookUrl = p(f.server.URL + "/-/webhooks/unknown")
 	if status := f.sendHook(t, "{}", *f.hook.WebhookSecret); status != http.StatusForbidden {
 		t.Errorf("an unknown connection: %d", status)
+	}
+}
+
+func TestSyncGoesOnAfterARestartAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	c.GitPollInterval = 1
+	log := slog.New(slog.DiscardHandler)
+	f := &fixture{account: c.AccountID}
+	up := func() {
+		t.Helper()
+		s, err := Start(t.Context(), c, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close(context.Background()) })
+		f.server, f.Client = s, client(s.URL, s.Root.AccessKeyID, s.Root.SecretAccessKey)
+	}
+	down := func() {
+		t.Helper()
+		if err := f.server.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	up()
+	repository := f.linkTemplates(t)
+	first := repository.Commit(t, "main", environmentFiles("net/v1", "one"))
+	must(f.CreateEnvironmentTemplate(t.Context(), &api.CreateEnvironmentTemplateInput{Name: p("net")}))(t)
+	f.syncTemplate(t, api.TemplateTypeEnvironment, "net", "")
+	f.waitTemplateSync(t, api.TemplateTypeEnvironment, "net", "1", first, api.ResourceSyncStatusSucceeded)
+	down()
+	second := repository.Commit(t, "main", environmentFiles("net/v1", "two"))
+	up()
+	f.waitTemplateSync(t, api.TemplateTypeEnvironment, "net", "1", second, api.ResourceSyncStatusSucceeded)
+
+	// A worker that died in the middle of a round: asked for, and held by nobody alive.
+	r := proton.Repository{}
+	err := f.server.store.Update(t.Context(), func(tx *store.Tx) (err error) {
+		if r, err = tx.Repository(t.Context(), f.scope(), "GITHUB", "acme/templates"); err != nil {
+			return err
+		}
+		_, err = tx.RequestSync(t.Context(), r.ID, proton.HeadKey(proton.TemplateSync, "main"))
+		if err == nil {
+			_, _, err = tx.ClaimSync(t.Context(), r.ID, "dead", time.Now(), time.Now().Add(time.Hour))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	down()
+	up()
+	f.waitTemplateSync(t, api.TemplateTypeEnvironment, "net", "1", second, api.ResourceSyncStatusSucceeded)
+	eventually(t, "the round is answered", func() (done bool) {
+		if err := f.server.store.View(t.Context(), func(tx *store.Tx) error {
+			work, _, err := tx.RepositorySync(t.Context(), r.ID)
+			done = work.Done == work.Wanted && work.LeaseOwner == ""
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return done
+	})
+	if diff := cmp.Diff([]string{"1.1 DRAFT", "1.0 DRAFT"}, f.versions(t, "net")); diff != "" {
+		t.Errorf("versions: %s", diff)
 	}
 }
