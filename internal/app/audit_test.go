@@ -139,7 +139,11 @@ func TestTheAuditLogShowsTampering(t *testing.T) {
 				must(f.CreateServiceTemplate(t.Context(), &api.CreateServiceTemplateInput{Name: &name}))(t)
 			}
 			must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t) // links all there is
-			db, err := sql.Open("sqlite", "file:"+filepath.Join(f.server.config.Data, "hadron.db")+"?_pragma=busy_timeout(10000)")
+			driver, database := "sqlite", "file:"+filepath.Join(f.server.config.Data, "hadron.db")+"?_pragma=busy_timeout(10000)"
+			if onPostgres() {
+				driver, database = "pgx", f.server.config.Database
+			}
+			db, err := sql.Open(driver, database)
 			if err != nil {
 				t.Fatal(err)
 			}

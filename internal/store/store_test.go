@@ -26,7 +26,7 @@ func TestPostgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) *store.Store { return open(t, postgrestest.URL(t)) })
 }
 
-func open(t *testing.T, database string) *store.Store {
+func open(t testing.TB, database string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), database, slog.New(slog.DiscardHandler))
 	if err != nil {
