@@ -202,3 +202,32 @@ func TestInstancesThatAreGoingOrNewAreNotTakenForOldOnes(t *testing.T) {
 	}
 	f.waitService(t, api.ServiceStatusActive)
 }
+
+// An added instance that neither came up nor could be removed has only ever
+// been tried. It can't be kept, and the next update removes it.
+func TestInstanceThatCouldNotBeTakenBackIsRemovedByTheNextUpdate(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.CreateService(t.Context(), shop()))(t)
+	was := f.waitService(t, api.ServiceStatusActive)
+	f.engine.On(f.arn("service/shop/service-instance/test"), enginetest.Script{Fail: "no room"}, enginetest.Script{Fail: "it holds on"}, enginetest.Script{})
+	if err := f.updateService(t, newSpec); err != nil {
+		t.Fatal(err)
+	}
+	f.waitService(t, api.ServiceStatusUpdateFailedCleanupFailed)
+	if got, want := f.instances(t), "dev SUCCEEDED, prod SUCCEEDED, test DELETE_FAILED"; got != want {
+		t.Errorf("instances: %s, want %s", got, want)
+	}
+	if err := f.updateService(t, newSpec); code(err) != "ConflictException" {
+		t.Errorf("a spec that keeps it: %v", err)
+	}
+	if err := f.updateService(t, *was.Spec); err != nil {
+		t.Fatal(err)
+	}
+	f.waitService(t, api.ServiceStatusActive)
+	if got, want := f.instances(t), "dev SUCCEEDED, prod SUCCEEDED"; got != want {
+		t.Errorf("instances: %s, want %s", got, want)
+	}
+}

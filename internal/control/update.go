@@ -180,6 +180,9 @@ func (p *Plane) currentSpec(ctx context.Context, s proton.Scope, r proton.Deploy
 	var d proton.Deployment
 	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
 		d, err = tx.Deployment(ctx, s, r.LastAttemptedDeploymentID)
+		for err == nil && d.Goal == proton.GoalDestroy && d.PrecedingAttemptedID != "" { // a removal tries no spec
+			d, err = tx.Deployment(ctx, s, d.PrecedingAttemptedID)
+		}
 		return err
 	})
 	return d.Target.Spec, err
