@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hadronhq/hadron/internal/engine/cloudformation/cfntest"
 	"github.com/hadronhq/hadron/test/conformance/story"
 )
 
@@ -46,7 +47,14 @@ func TestStories(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			env := serve(t, "", s.Settings...)
+			settings := slices.Clone(s.Settings)
+			if aws := "${aws}"; strings.Contains(strings.Join(settings, " "), aws) {
+				played := cfntest.New(t).URL
+				for n := range settings {
+					settings[n] = strings.ReplaceAll(settings[n], aws, played)
+				}
+			}
+			env := serve(t, "", settings...)
 			keys := storyKeys(t, env)
 			for name, command := range runners {
 				t.Run(name, func(t *testing.T) {

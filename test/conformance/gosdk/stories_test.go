@@ -1,6 +1,7 @@
 package gosdk
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +53,12 @@ func TestStories(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
+			if aws := "${aws}"; strings.Contains(strings.Join(s.Settings, " "), aws) {
+				played := playAWS(t)
+				for n := range s.Settings {
+					s.Settings[n] = strings.ReplaceAll(s.Settings[n], aws, played)
+				}
+			}
 			r := newRunner(t, own(t, s.Settings...))
 			for n, step := range s.Steps {
 				if err := r.step(step); err != nil {
@@ -61,6 +69,28 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// playAWS starts a program that plays CloudFormation and STS.
+func playAWS(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command(proxy, "aws")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
 }
 
 // runner carries out steps with the SDK.

@@ -5,6 +5,7 @@
 //	proxy check ROOT CLIENT RECORD...  holds records against what a client is said to prove
 //	proxy update ROOT CLIENT RECORD... writes what a client proves
 //	proxy stories ROOT                 prints the stories of package story as JSON
+//	proxy aws                          plays CloudFormation and STS; prints its address
 //	proxy problems ROOT CLIENT RECORD... only looks for answers outside the model
 //
 // ROOT is the repository, CLIENT a file of internal/gen/model/proven. It
@@ -24,6 +25,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/hadronhq/hadron/internal/engine/cloudformation/cfntest"
 	"github.com/hadronhq/hadron/test/conformance/story"
 	"github.com/hadronhq/hadron/test/conformance/wire"
 )
@@ -39,6 +41,12 @@ func run(args []string) error {
 	switch {
 	case len(args) == 4 && args[0] == "serve":
 		return serve(args[1], args[2], args[3])
+	case len(args) == 1 && args[0] == "aws":
+		aws, stop := cfntest.Start()
+		fmt.Println(aws.URL)
+		<-asked()
+		stop()
+		return nil
 	case len(args) == 2 && args[0] == "stories":
 		stories, err := story.All(args[1])
 		if err != nil {
@@ -48,7 +56,14 @@ func run(args []string) error {
 	case len(args) > 3 && slices.Contains([]string{"check", "update", "problems"}, args[0]):
 		return check(args[0], args[1], args[2], args[3:])
 	}
-	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy stories ROOT | proxy check|update|problems ROOT CLIENT RECORD...")
+	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy stories ROOT | proxy aws | proxy check|update|problems ROOT CLIENT RECORD...")
+}
+
+// asked is told when the program is asked to end.
+func asked() <-chan os.Signal {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM, os.Interrupt)
+	return end
 }
 
 func serve(root, file, address string) error {
@@ -65,8 +80,7 @@ func serve(root, file, address string) error {
 	handler := wire.NewProxy(model, record, address)
 	handler.Broken = os.Getenv("PROXY_SERVER_IS_BROKEN") != ""
 	server := &http.Server{Handler: handler}
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM, os.Interrupt)
+	end := asked()
 	go func() {
 		<-end
 		server.Close()

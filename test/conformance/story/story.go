@@ -49,7 +49,7 @@ type Step struct {
 // A Story is a list of steps against a server of its own.
 type Story struct {
 	Name     string
-	Settings []string // of the server
+	Settings []string // of the server; ${aws} is where CloudFormation and STS are played
 	Steps    []Step
 }
 
@@ -75,14 +75,29 @@ func All(root string) ([]Story, error) {
 	if err != nil {
 		return nil, err
 	}
+	components, err := load("components.json")
+	if err != nil {
+		return nil, err
+	}
 	return []Story{
 		{Name: "life", Steps: append(refusals(model, operations), life...)},
 		{Name: "quota", Steps: quota, Settings: []string{
 			"HADRON_QUOTA_TEMPLATES=2", "HADRON_QUOTA_VERSIONS_PER_TEMPLATE=1", "HADRON_QUOTA_ENVIRONMENTS=1", "HADRON_QUOTA_SERVICES=1",
 			"HADRON_QUOTA_INSTANCES_PER_SERVICE=1", "HADRON_QUOTA_ACCOUNT_CONNECTIONS=1",
 		}},
+		{Name: "components", Steps: components, Settings: []string{
+			"HADRON_CLOUDFORMATION_ENDPOINT=${aws}", "HADRON_STS_ENDPOINT=${aws}", "AWS_ACCESS_KEY_ID=AKIACONFORMANCE00003", "AWS_SECRET_ACCESS_KEY=none",
+			"HADRON_QUOTA_COMPONENTS=2",
+		}},
 		{Name: "throttle", Steps: throttled(model, operations), Settings: []string{"HADRON_THROTTLE_RATE=1"}},
 	}, nil
+}
+
+// Setup publishes the templates net, web and plain and makes the environment
+// dev, for scenarios that begin there.
+func Setup() (Story, error) {
+	steps, err := load("setup.json")
+	return Story{Name: "setup", Steps: steps}, err
 }
 
 // existsNot are the operations that model ResourceNotFoundException and answer

@@ -53,11 +53,17 @@ type fault struct {
 
 // New returns a running server, stopped at the end of the test.
 func New(t *testing.T) *Server {
-	s := &Server{released: make(chan struct{}), pace: time.Millisecond, page: 100, roles: map[string]string{}, closed: make(chan struct{})}
+	s, stop := Start()
+	t.Cleanup(stop)
+	return s
+}
+
+// Start returns a running server, and what stops it.
+func Start() (s *Server, stop func()) {
+	s = &Server{released: make(chan struct{}), pace: time.Millisecond, page: 100, roles: map[string]string{}, closed: make(chan struct{})}
 	web := httptest.NewServer(s)
 	s.URL = web.URL
-	t.Cleanup(func() { close(s.closed); web.Close() })
-	return s
+	return s, func() { close(s.closed); web.Close() }
 }
 
 // PageSize sets how many events one answer holds.
