@@ -33,7 +33,7 @@ func TestScenarios(t *testing.T) {
 			if program == "node" {
 				env = append(env, "JAVASCRIPT_SDK="+installed(t, javascript, "javascript-v3.txt"))
 			}
-			run(t, env, filepath.Join(python, "python3"), "-B", "boto3/story.py", writeStory(t, setup, keys, region))
+			run(t, env, filepath.Join(python, "python3"), "-B", "boto3/story.py", writeStory(t, setup, keys, region, nil))
 			run(t, env, program, script)
 		})
 	}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,14 +57,25 @@ func TestStories(t *testing.T) {
 			}
 			env := serve(t, "", settings...)
 			keys := storyKeys(t, env)
+			folder := t.TempDir()
+			if s.Git {
+				if err := story.WriteRepositories(folder); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for name, command := range runners {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					region := "eu-" + name + "-1"
 					line, more := command(t)
-					line = append(line, writeStory(t, s, keys, region))
 					more = append(more, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region, "AWS_MAX_ATTEMPTS=1")
-					run(t, slices.Concat(env, more), line[0], line[1:]...)
+					env := slices.Concat(env, more)
+					variables := map[string]string{}
+					if s.Git {
+						variables["connection"] = connect(t, env, folder)
+					}
+					line = append(line, writeStory(t, s, keys, region, variables))
+					run(t, env, line[0], line[1:]...)
 				})
 			}
 		})
@@ -103,12 +115,30 @@ func storyKeys(t *testing.T, env []string) map[string]key {
 	return keys
 }
 
-// writeStory writes what a runner reads.
-func writeStory(t *testing.T, s story.Story, keys map[string]key, region string) string {
+// connect makes a connection to the repositories in a folder.
+func connect(t *testing.T, env []string, folder string) string {
 	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, "connection", "create", "--name", "local", "--provider", "GITHUB", "--kind", "git",
+		"--url", "file://"+folder, "--output", "json")
+	cmd.Env = env
+	out, err := cmd.Output()
+	var made struct{ ConnectionARN string }
+	if err == nil {
+		err = json.Unmarshal(out, &made)
+	}
+	if err != nil || made.ConnectionARN == "" {
+		t.Fatalf("make a connection: %v\n%s", err, out)
+	}
+	return made.ConnectionARN
+}
+
+// writeStory writes what a runner reads.
+func writeStory(t *testing.T, s story.Story, keys map[string]key, region string, variables map[string]string) string {
+	t.Helper()
+	all := map[string]string{"region": region, "account": account, "bucket": strings.ToLower("story-" + s.Name + "-" + region)}
+	maps.Copy(all, variables)
 	text, err := json.Marshal(map[string]any{
-		"keys": keys, "steps": s.Steps,
-		"variables": map[string]string{"region": region, "account": account, "bucket": strings.ToLower("story-" + s.Name + "-" + region)},
+		"keys": keys, "steps": s.Steps, "variables": all,
 	})
 	if err != nil {
 		t.Fatal(err)

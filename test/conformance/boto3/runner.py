@@ -89,7 +89,7 @@ class Runner:
         for name, path in step.get("save", {}).items():
             value = out
             for part in path.split("."):
-                value = value[part]
+                value = value[int(part) if isinstance(value, list) else part]
             self.variables[name] = value
         return self.differs(self.fill(step.get("want", {})), out, "answer")
 

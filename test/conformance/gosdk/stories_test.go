@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,7 @@ func TestStories(t *testing.T) {
 	var stories []struct {
 		Name     string
 		Settings []string
+		Git      bool
 		Steps    []step
 	}
 	if err := json.Unmarshal(out, &stories); err != nil {
@@ -60,6 +62,9 @@ func TestStories(t *testing.T) {
 				}
 			}
 			r := newRunner(t, own(t, s.Settings...))
+			if s.Git {
+				r.connect(t)
+			}
 			for n, step := range s.Steps {
 				if err := r.step(step); err != nil {
 					step.Content = nil
@@ -125,6 +130,27 @@ func newRunner(t *testing.T, s *server) *runner {
 		r.clients[name] = s.client(t, root.region, key.AccessKeyID, key.SecretAccessKey)
 	}
 	return r
+}
+
+// connect makes a connection to repositories in a folder.
+func (r *runner) connect(t *testing.T) {
+	t.Helper()
+	folder, c := t.TempDir(), r.clients["root"]
+	if out, err := exec.Command(proxy, "repositories", folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), binary, "connection", "create", "--name", "local", "--provider", "GITHUB", "--kind", "git",
+		"--url", "file://"+folder, "--output", "json")
+	cmd.Env = []string{"AWS_ENDPOINT_URL=" + c.server.url(), "AWS_ACCESS_KEY_ID=" + rootKey, "AWS_SECRET_ACCESS_KEY=" + rootSecret, "AWS_REGION=" + c.region}
+	out, err := cmd.Output()
+	var made struct{ ConnectionARN string }
+	if err == nil {
+		err = json.Unmarshal(out, &made)
+	}
+	if err != nil || made.ConnectionARN == "" {
+		t.Fatalf("make a connection: %v\n%s", err, out)
+	}
+	r.variables["connection"] = made.ConnectionARN
 }
 
 var variable = regexp.MustCompile(`\$\{(\w+)\}`)
@@ -216,6 +242,14 @@ func (r *runner) attempt(s step) error {
 	for name, path := range s.Save {
 		var value any = out
 		for part := range strings.SplitSeq(path, ".") {
+			if list, ok := value.([]any); ok {
+				n, err := strconv.Atoi(part)
+				if err != nil || n >= len(list) {
+					return fmt.Errorf("there is no %s", path)
+				}
+				value = list[n]
+				continue
+			}
 			object, _ := value.(map[string]any)
 			value = object[part]
 		}

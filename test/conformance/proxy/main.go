@@ -5,7 +5,9 @@
 //	proxy check ROOT CLIENT RECORD...  holds records against what a client is said to prove
 //	proxy update ROOT CLIENT RECORD... writes what a client proves
 //	proxy stories ROOT                 prints the stories of package story as JSON
+//	proxy repositories FOLDER          makes the repositories of stories
 //	proxy aws                          plays CloudFormation and STS; prints its address
+//	proxy add ROOT CLIENT RECORD...    adds to what a client proves
 //	proxy problems ROOT CLIENT RECORD... only looks for answers outside the model
 //
 // ROOT is the repository, CLIENT a file of internal/gen/model/proven. It
@@ -47,16 +49,18 @@ func run(args []string) error {
 		<-asked()
 		stop()
 		return nil
+	case len(args) == 2 && args[0] == "repositories":
+		return story.WriteRepositories(args[1])
 	case len(args) == 2 && args[0] == "stories":
 		stories, err := story.All(args[1])
 		if err != nil {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(stories)
-	case len(args) > 3 && slices.Contains([]string{"check", "update", "problems"}, args[0]):
+	case len(args) > 3 && slices.Contains([]string{"check", "update", "add", "problems"}, args[0]):
 		return check(args[0], args[1], args[2], args[3:])
 	}
-	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy stories ROOT | proxy aws | proxy check|update|problems ROOT CLIENT RECORD...")
+	return errors.New("usage: proxy serve ROOT RECORD ADDRESS | proxy stories ROOT | proxy repositories FOLDER | proxy aws | proxy check|update|add|problems ROOT CLIENT RECORD...")
 }
 
 // asked is told when the program is asked to end.
@@ -105,8 +109,13 @@ func check(verb, root, name string, files []string) error {
 	if problems := record.Problems(); len(problems) > 0 {
 		return fmt.Errorf("answers outside the model:\n%s", strings.Join(problems, "\n"))
 	}
-	if verb == "problems" {
+	switch verb {
+	case "problems":
 		return nil
+	case "add":
+		if err := record.Keep(root, wire.Clients[n]); err != nil {
+			return err
+		}
 	}
-	return record.Check(root, wire.Clients[n], verb == "update")
+	return record.Check(root, wire.Clients[n], verb != "check")
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,41 @@ type Step struct {
 type Story struct {
 	Name     string
 	Settings []string // of the server; ${aws} is where CloudFormation and STS are played
+	Git      bool     // ${connection} is one to a folder that WriteRepositories has filled
 	Steps    []Step
+}
+
+// WriteRepositories makes the repository acme/templates in a folder, as a
+// connection of kind git finds it there, with a template and the spec of a
+// service.
+func WriteRepositories(dir string) error {
+	work, bare := filepath.Join(dir, "work"), filepath.Join(dir, "acme", "templates.git")
+	files := map[string]string{
+		"configuration/proton-ops.yaml": "sync: {services: {shop: {one: {branch: main, spec: ./configuration/shop.yaml}}}}\n",
+		"configuration/shop.yaml":       "{proton: ServiceSpec, instances: [{name: one, environment: dev, spec: {mode: ok}}]}\n",
+	}
+	for name, text := range bundles["net"] {
+		files["templates/net/v1/"+name] = text
+	}
+	for name, text := range files {
+		file := filepath.Join(work, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main", work}, {"-C", work, "add", "."},
+		{"-C", work, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message=Templates"},
+		{"clone", "--quiet", "--bare", work, bare},
+	} {
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("git %s: %w\n%s", args, err, out)
+		}
+	}
+	return nil
 }
 
 //go:embed *.json
@@ -79,7 +114,12 @@ func All(root string) ([]Story, error) {
 	if err != nil {
 		return nil, err
 	}
+	git, err := load("git.json")
+	if err != nil {
+		return nil, err
+	}
 	return []Story{
+		{Name: "git", Steps: git, Git: true},
 		{Name: "life", Steps: append(refusals(model, operations), life...)},
 		{Name: "quota", Steps: quota, Settings: []string{
 			"HADRON_QUOTA_TEMPLATES=2", "HADRON_QUOTA_VERSIONS_PER_TEMPLATE=1", "HADRON_QUOTA_ENVIRONMENTS=1", "HADRON_QUOTA_SERVICES=1",
