@@ -470,6 +470,7 @@ func (w *world) doServiceUpdate(a action, s *walkedService) (reasons, func()) {
 			added = append(added, name)
 		} else {
 			r.add(i.environment != environment, invalidCall)
+			r.add(i.status == "DELETE_FAILED", conflict)
 		}
 	}
 	for name := range s.instances {
@@ -479,13 +480,11 @@ func (w *world) doServiceUpdate(a action, s *walkedService) (reasons, func()) {
 	}
 	r.add(len(a.Instances) == 0, invalidCall)
 	busy := s.running() || s.pipeline != nil && s.pipeline.running()
+	r.add(busy, conflict)
 	if len(added)+len(removed) == 0 {
-		if busy { // to say so is as good as to see that nothing is asked for
-			r = append(r, fine, conflict)
-		}
 		return r, func() {}
 	}
-	r.add(busy || strings.HasPrefix(s.status, "DELETE"), conflict)
+	r.add(strings.HasPrefix(s.status, "DELETE"), conflict)
 	for _, name := range removed {
 		r.add(s.instances[name].running(), conflict)
 	}
@@ -558,6 +557,9 @@ func (w *world) doPart(a action) (reasons, func()) {
 		w.accepts(&r, a.Environment, t.versions[v])
 		r.add(frozen, conflict)
 		return r, func() { w.addInstance(a.Name, s, a.Child, a.Environment, v) }
+	}
+	if a.Op == "UpdateInstance" { // a service at work blocks only what that is about
+		frozen = strings.HasPrefix(s.status, "DELETE") || s.update != nil && slices.Contains(s.update.added, a.Child)
 	}
 	d := s.pipeline
 	environment := ""
