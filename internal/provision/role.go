@@ -19,7 +19,6 @@ const (
 	errNoEngine         refusal = "this server has no engine for it"
 	errNoConnection     refusal = "the environment account connection was deleted: a new one must be accepted first"
 	errNoConnectionRole refusal = "the environment account connection has no role: give it one with UpdateEnvironmentAccountConnection"
-	errNoPullRequests   refusal = "this server cannot open pull requests yet: without a repository OpenTofu runs directly"
 	errNoPipelineRole   refusal = "Operation cannot be run until pipeline roles have been configured"
 )
 
@@ -39,9 +38,6 @@ func (p *Provisioner) identity(ctx context.Context, d proton.Deployment, method 
 		if err != nil {
 			return err
 		}
-		if e.ProvisioningRepository != nil && method == engine.OpenTofu {
-			return errNoPullRequests
-		}
 		if e.AccountConnectionID != "" {
 			c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
 			if err != nil {
@@ -60,8 +56,6 @@ func (p *Provisioner) identity(ctx context.Context, d proton.Deployment, method 
 
 func pipelineRole(s proton.AccountSettings, method engine.Method) (string, error) {
 	switch {
-	case method == engine.OpenTofu && s.PipelineRepository != nil:
-		return "", errNoPullRequests
 	case method == engine.CloudFormation && s.PipelineServiceRoleARN == "":
 		return "", errNoPipelineRole
 	case method == engine.Command:
