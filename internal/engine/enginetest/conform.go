@@ -83,6 +83,9 @@ func Conform(t *testing.T, h Harness) {
 		test func(*suite)
 	}{
 		{"preview changes nothing", (*suite).preview},
+		{"preview of what is there changes nothing", (*suite).previewExisting},
+		{"previews show no secrets", (*suite).previewSecret},
+		{"a destroy dies, loses its checkpoint and is repeated", (*suite).destroyAgain},
 		{"apply, again, change, destroy", (*suite).life},
 		{"destroy of nothing succeeds", (*suite).destroyNothing},
 		{"a repeated step does nothing twice", (*suite).repeat},
@@ -217,6 +220,67 @@ func (s *suite) preview() {
 	s.wantState("", false)
 	if n := s.Changes(); n != 0 || s.Alive() {
 		s.Errorf("preview made %d changes, alive: %v", n, s.Alive())
+	}
+}
+
+func (s *suite) previewExisting() {
+	s.succeed(Plan{Goal: engine.Apply, Value: "a"})
+	before := s.Changes()
+	for _, p := range []Plan{{Goal: engine.Apply, Value: "a"}, {Goal: engine.Apply, Value: "b"}, {Goal: engine.Destroy}} {
+		r, _ := s.run(p)
+		c, err := s.Driver().Preview(s.ctx, r)
+		if err != nil {
+			s.Fatalf("preview of %s %q: %v", p.Goal, p.Value, err)
+		}
+		if c.Summary == "" {
+			s.Errorf("%s %q: the preview says nothing", p.Goal, p.Value)
+		}
+	}
+	s.wantState("a", true)
+	if n := s.Changes() - before; n != 0 || s.Alive() {
+		s.Errorf("previews made %d changes, alive: %v", n, s.Alive())
+	}
+	s.succeed(Plan{Goal: engine.Apply, Value: "b"}) // no preview stands in the way
+	s.wantState("b", true)
+}
+
+func (s *suite) previewSecret() {
+	r, log := s.run(Plan{Goal: engine.Apply, Value: s.Secret(), Behaviour: Leak})
+	c, err := s.Driver().Preview(s.ctx, r)
+	if err != nil {
+		s.Fatalf("preview: %v", err)
+	}
+	if text := c.Summary + strings.Join(c.Details, "\n") + log.String(); strings.Contains(text, s.Secret()) {
+		s.Errorf("the secret is in the preview:\n%s", text)
+	}
+}
+
+// destroyAgain takes a removal through every place where it can die, with and
+// without its checkpoint, and repeats its last step.
+func (s *suite) destroyAgain() {
+	s.succeed(Plan{Goal: engine.Apply, Value: "a"})
+	n := len(s.checkpoints(Plan{Goal: engine.Destroy}))
+	s.wantState("", false)
+	for i := 0; i <= n; i++ {
+		for _, kept := range []bool{true, false} {
+			s.succeed(Plan{Goal: engine.Apply, Value: "b"})
+			r, log := s.run(Plan{Goal: engine.Destroy})
+			st := s.steps(s.Driver(), r, "", i)
+			if !kept {
+				st.Checkpoint = ""
+			}
+			last := st.Checkpoint
+			for st = s.steps(s.Driver(), r, last, 1); !st.Done; st = s.steps(s.Driver(), r, last, 1) {
+				last = st.Checkpoint
+			}
+			if st.Failure != "" || len(st.Outputs) > 0 {
+				s.Fatalf("died after step %d of a destroy: %+v\n%s", i, st, log)
+			}
+			s.wantState("", false)
+			if diff := cmp.Diff(st, s.finish(s.Driver(), r, last)); diff != "" {
+				s.Errorf("the last step of a destroy, repeated (-first +second):\n%s", diff)
+			}
+		}
 	}
 }
 
