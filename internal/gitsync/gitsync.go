@@ -83,14 +83,14 @@ func (s *Syncer) sync(ctx context.Context, j jobs.Job) (jobs.Next, error) {
 	var r proton.RepositorySync
 	ok := false
 	err := s.Store.Update(ctx, func(tx *store.Tx) (err error) {
-		r, ok, err = tx.ClaimSync(ctx, j.Key, s.Owner, now(), now().Add(lease))
+		r, ok, err = tx.ClaimSync(ctx, j.Key, s.Owner, lease)
 		return err
 	})
 	if err != nil || !ok {
 		return jobs.Done(), err
 	}
 	err = jobs.Hold(ctx, heartbeat, func(ctx context.Context) error {
-		return s.Store.SyncHeartbeat(ctx, r.ID, r.Attempt, now().Add(lease))
+		return s.Store.SyncHeartbeat(ctx, r.ID, r.Attempt, lease)
 	}, func(held context.Context) error { return s.rounds(held, r) })
 	switch {
 	case errors.Is(err, jobs.ErrLost):

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/jobs"
@@ -191,12 +192,15 @@ func syncRound(r proton.RepositorySync) jobs.Job {
 	return jobs.Job{Kind: jobs.SyncRepository, Key: r.ID, Generation: r.Wanted}
 }
 
-// ClaimSync takes the work of a repository for owner until an instant, and
+// ClaimSync takes the work of a repository for owner and a lease, and
 // raises its attempt. ok is false if someone holds it or nothing is wanted:
 // who holds it sees what is wanted before letting go.
-func (tx *Tx) ClaimSync(ctx context.Context, id, owner string, now, until time.Time) (proton.RepositorySync, bool, error) {
-	n, err := tx.execCount(ctx, `UPDATE repository_syncs SET attempt = attempt + 1, lease_owner = ?, lease_until = ?
-		WHERE id = ? AND wanted > done AND (lease_owner = '' OR lease_until < ?)`, owner, micros(until), id, micros(now))
+func (tx *Tx) ClaimSync(ctx context.Context, id, owner string, lease time.Duration) (proton.RepositorySync, bool, error) {
+	until, untilArgs := tx.store.dialect.in(lease)
+	now, nowArgs := tx.store.dialect.clock()
+	n, err := tx.execCount(ctx, `UPDATE repository_syncs SET attempt = attempt + 1, lease_owner = ?, lease_until = `+until+`
+		WHERE id = ? AND wanted > done AND (lease_owner = '' OR lease_until < `+now+`)`,
+		slices.Concat([]any{owner}, untilArgs, []any{id}, nowArgs)...)
 	if err != nil || n == 0 {
 		return proton.RepositorySync{}, false, err
 	}
@@ -225,9 +229,10 @@ func (tx *Tx) SaveHeldSync(ctx context.Context, r proton.RepositorySync) error {
 }
 
 // SyncHeartbeat prolongs a lease. jobs.ErrLost if the attempt has been superseded.
-func (s *Store) SyncHeartbeat(ctx context.Context, id string, attempt int64, until time.Time) error {
+func (s *Store) SyncHeartbeat(ctx context.Context, id string, attempt int64, lease time.Duration) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.execCount(ctx, "UPDATE repository_syncs SET lease_until = ? WHERE id = ? AND attempt = ?", micros(until), id, attempt)
+		until, args := s.dialect.in(lease)
+		n, err := tx.execCount(ctx, "UPDATE repository_syncs SET lease_until = "+until+" WHERE id = ? AND attempt = ?", append(args, id, attempt)...)
 		if err == nil && n == 0 {
 			err = jobs.ErrLost
 		}
@@ -238,17 +243,19 @@ func (s *Store) SyncHeartbeat(ctx context.Context, id string, attempt int64, unt
 // PollSyncs queues a round for every repository whose time to be looked at has
 // come, and those whose worker is gone; it answers how many there were.
 func (s *Store) PollSyncs(ctx context.Context, now time.Time, every time.Duration) (int, error) {
-	const due = "(poll_at > 0 AND poll_at <= ?) OR (wanted > done AND lease_owner <> '' AND lease_until < ?)"
+	clock, clockArgs := s.dialect.clock()
+	due := "(poll_at > 0 AND poll_at <= ?) OR (wanted > done AND lease_owner <> '' AND lease_until < " + clock + ")"
+	args := append([]any{micros(now)}, clockArgs...)
 	n := 0
 	err := s.View(ctx, func(tx *Tx) (err error) {
-		n, err = tx.count(ctx, "repository_syncs WHERE "+due, micros(now), micros(now))
+		n, err = tx.count(ctx, "repository_syncs WHERE "+due, args...)
 		return err
 	})
 	if err != nil || n == 0 {
 		return 0, err // the usual case costs no write
 	}
 	err = s.Update(ctx, func(tx *Tx) error {
-		rows, err := repositorySyncs.list(ctx, tx, "WHERE "+due, micros(now), micros(now))
+		rows, err := repositorySyncs.list(ctx, tx, "WHERE "+due, args...)
 		n = len(rows)
 		for _, r := range rows {
 			if err != nil {
