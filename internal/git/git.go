@@ -260,6 +260,9 @@ func (g *Git) explain(c call, said string, err error) error {
 			}
 		}
 	}
+	if strings.Contains(said, "terminal prompts disabled") { // how git says that the server wants other credentials
+		message = "authentication failed: the server does not accept the credentials"
+	}
 	return &Error{Doing: c.doing, Message: message, Denied: c.remote != nil && denied.MatchString(said)}
 }
 
