@@ -53,6 +53,10 @@ type Job struct {
 
 	// RunAt is when the job may first run; zero means at once.
 	RunAt time.Time
+
+	// Priority orders the jobs of a kind that wait: 1 (or zero) is first, 4 last.
+	// A handler is not told.
+	Priority int
 }
 
 // jobArgs is a Job as River stores it. The kind is River's own column.
@@ -161,6 +165,7 @@ func (q *Queue) Insert(ctx context.Context, tx *sql.Tx, jobs ...Job) error {
 			// discard a job silently.
 			MaxAttempts: math.MaxInt16,
 			Queue:       string(j.Kind),
+			Priority:    j.Priority,
 			ScheduledAt: j.RunAt,
 			UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: liveStates},
 		}})

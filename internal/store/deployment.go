@@ -34,6 +34,13 @@ func work(d proton.Deployment) jobs.Job {
 	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt}
 }
 
+// fresh is the job of a deployment that is worked on for the first time.
+func (tx *Tx) fresh(d proton.Deployment) jobs.Job {
+	job := work(d)
+	job.Priority = tx.store.shares.priority(d.Account, time.Now())
+	return job
+}
+
 // InsertDeployments adds deployments and queues those that are ready and not
 // already ended.
 func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) error {
@@ -43,7 +50,7 @@ func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) er
 			return err
 		}
 		if d.Ready && d.Status.Running() {
-			queue = append(queue, work(d))
+			queue = append(queue, tx.fresh(d))
 		}
 	}
 	return tx.Enqueue(ctx, queue...)
@@ -82,7 +89,7 @@ func (tx *Tx) ReleaseDeployment(ctx context.Context, id string) error {
 	if err := tx.AddMilestone(ctx, id, proton.Milestone{At: time.Now(), Kind: proton.MilestoneReleased}); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, work(d))
+	return tx.Enqueue(ctx, tx.fresh(d))
 }
 
 // DeleteDeployment removes a deployment's record and all that is kept of it.

@@ -31,6 +31,7 @@ type Store struct {
 	writer  *sql.DB
 	reader  *sql.DB
 	queue   *jobs.Queue
+	shares  shares
 	log     *slog.Logger
 	lock    *os.File  // of a SQLite file
 	bell    *doorbell // of a PostgreSQL database

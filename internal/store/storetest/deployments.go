@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -326,4 +327,39 @@ func deploymentsAreRecorded(t *testing.T, d db) {
 	d.update(func(c context.Context, x *store.Tx) error { return x.DeleteDeployment(c, "d") })
 	d.same("timeline of a deleted deployment", []proton.Milestone{}, timeline())
 	d.same("record of a deleted deployment", proton.Record{}, record())
+}
+
+func fleetsWait(t *testing.T, d db) {
+	const fleet = 60
+	for n := range fleet {
+		d.insert(running(fmt.Sprintf("fleet-%d", n)))
+	}
+	single := running("single")
+	single.Account = "999999999999"
+	d.insert(single)
+	order := make(chan string, fleet+1)
+	worker, err := d.NewWorker(jobs.Config{Logger: slog.New(slog.DiscardHandler), Concurrency: 1},
+		map[jobs.Kind]jobs.Handler{jobs.Deploy: func(_ context.Context, j jobs.Job) (jobs.Next, error) {
+			order <- j.Key
+			return jobs.Done(), nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := 0
+	for key := range order {
+		if key == "single" {
+			break
+		}
+		before++
+	}
+	if before > 30 {
+		t.Errorf("%d of a fleet's %d deployments came before another account's only one, which was asked for last", before, fleet)
+	}
+	if err := worker.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"everything unfinished is queued":    everythingUnfinishedIsQueued,
 		"waiting deployments are released":   waitingDeploymentsAreReleased,
 		"held deployments are handed over":   heldDeploymentsAreHandedOver,
+		"fleets wait behind single ones":     fleetsWait,
 		"logs are numbered":                  logsAreNumbered,
 		"deployments are recorded":           deploymentsAreRecorded,
 		"tags":                               tags,
