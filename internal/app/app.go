@@ -243,6 +243,9 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
 	})
 	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Finished: g.sts}
+	if s.config.AWSSignIn != "" {
+		tokens.Identities = &sts.AWSIdentities{Audience: s.config.AWSSignIn, Endpoint: s.config.StsEndpoint}
+	}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
 		Handler: &routes{

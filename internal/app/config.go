@@ -87,6 +87,10 @@ type Config struct {
 	Sandbox string `setting:"sandbox" default:"auto"`
 	// CloudformationEndpoint is the base URL of CloudFormation, if not AWS's.
 	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
+	// AWSSignIn admits callers who hold only credentials that AWS has issued: they
+	// exchange a token of "aws eks get-token" with this name as --cluster-name for
+	// a session of a role that trusts them. Empty: nobody is admitted so.
+	AWSSignIn string `setting:"aws-sign-in"`
 	// StsEndpoint is the base URL of STS, if not AWS's.
 	StsEndpoint string `setting:"sts-endpoint"`
 	// S3Endpoint is the base URL of S3, if not AWS's. Template bundles of buckets

@@ -80,3 +80,27 @@ func (v *Verifier) checkQueryLife(amzDate, expires, scopeDate string) error {
 	}
 	return nil
 }
+
+// Presign puts a request's signature into its query, over the headers it has.
+func Presign(r *http.Request, accessKeyID string, secret Secret, sessionToken, region, service string, now time.Time) error {
+	c := credential{accessKeyID: accessKeyID, date: now.UTC().Format("20060102"), region: region, service: service, signedHeaders: []string{"host"}}
+	for name := range r.Header {
+		c.signedHeaders = append(c.signedHeaders, strings.ToLower(name))
+	}
+	slices.Sort(c.signedHeaders)
+	amzDate := now.UTC().Format(dateFormat)
+	query := r.URL.Query()
+	for name, value := range map[string]string{
+		"X-Amz-Algorithm": algorithm, "X-Amz-Credential": accessKeyID + "/" + c.scope(), "X-Amz-Date": amzDate,
+		"X-Amz-SignedHeaders": strings.Join(c.signedHeaders, ";"), "X-Amz-Security-Token": sessionToken,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	r.URL.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	empty := sha256.Sum256(nil)
+	text := canonicalRequest(r, r.URL.RawQuery, c.signedHeaders, hex.EncodeToString(empty[:]), true)
+	r.URL.RawQuery += "&X-Amz-Signature=" + (&Verifier{}).sign(secret, c, amzDate, text)
+	return nil
+}
