@@ -161,3 +161,25 @@ func TestEnvironmentUpdatesFollowTheDeploymentTypes(t *testing.T) {
 		t.Errorf("the current value was not kept: %s", *e.Spec)
 	}
 }
+
+// Of the spec only the pipeline section counts: instances render from their
+// own, also those that have only ever been tried.
+func TestPipelineIsDeployedWithoutInstancesInItsSpec(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	f.engine.On(f.arn("service/shop/service-instance/prod"), enginetest.Script{Fail: "no room"})
+	must(f.CreateService(t.Context(), shop()))(t)
+	f.waitService(t, api.ServiceStatusCreateFailed)
+	must(f.UpdateServicePipeline(t.Context(), &api.UpdateServicePipelineInput{
+		ServiceName: p("shop"), DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion), Spec: p("proton: ServiceSpec\ninstances: []\n"),
+	}))(t)
+	eventually(t, "the pipeline is deployed", func() bool {
+		pipeline := must(f.GetService(t.Context(), &api.GetServiceInput{Name: p("shop")}))(t).Service.Pipeline
+		if *pipeline.DeploymentStatus == api.DeploymentStatusFailed {
+			t.Fatal(api.Value(pipeline.DeploymentStatusMessage))
+		}
+		return *pipeline.DeploymentStatus == api.DeploymentStatusSucceeded
+	})
+}

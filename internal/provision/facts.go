@@ -111,14 +111,9 @@ func gatherComponent(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 	}
 	facts := proton.InstanceFacts{Name: i.Name, BundleDigest: digest, Spec: state.ServiceSpec, Environment: *in.Environment}
 	if facts.Spec == "" {
-		facts.Spec = i.Spec
-	}
-	if facts.Spec == "" { // the instance was never deployed
-		last, _, err := tx.DeploymentByID(ctx, i.LastAttemptedDeploymentID)
-		if err != nil {
+		if facts.Spec, err = instanceSpec(ctx, tx, i); err != nil {
 			return err
 		}
-		facts.Spec = last.Target.Spec
 	}
 	in.Service, in.Instances = &proton.ServiceFacts{Name: state.ServiceName}, []proton.InstanceFacts{facts}
 	return nil
@@ -170,9 +165,9 @@ func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 		if err != nil {
 			return err
 		}
-		facts := proton.InstanceFacts{Name: i.Name, BundleDigest: digest, Spec: i.Spec, Environment: *e}
-		if facts.Spec == "" {
-			facts.Spec = d.Target.Spec // not deployed yet
+		facts := proton.InstanceFacts{Name: i.Name, BundleDigest: digest, Environment: *e}
+		if facts.Spec, err = instanceSpec(ctx, tx, i); err != nil {
+			return err
 		}
 		if facts.Outputs, err = outputsOf(ctx, tx, i.LastSucceededDeploymentID); err != nil {
 			return err
@@ -180,6 +175,19 @@ func gatherInstances(ctx context.Context, tx *store.Tx, d *proton.Deployment) er
 		d.Inputs.Instances = append(d.Inputs.Instances, facts)
 	}
 	return nil
+}
+
+// instanceSpec is the spec that an instance runs or, while it was never
+// deployed, that was last tried.
+func instanceSpec(ctx context.Context, tx *store.Tx, i proton.ServiceInstance) (string, error) {
+	if i.Spec != "" {
+		return i.Spec, nil
+	}
+	d, ok, err := tx.DeploymentByID(ctx, i.LastAttemptedDeploymentID)
+	for ok && err == nil && d.Goal == proton.GoalDestroy { // a removal tries none
+		d, ok, err = tx.DeploymentByID(ctx, d.PrecedingAttemptedID)
+	}
+	return d.Target.Spec, err
 }
 
 // instanceBundle is the bundle that an instance runs, also when its template
