@@ -120,9 +120,8 @@ func (s *session) act(ctx context.Context, v view, set *cfn.DescribeChangeSetOut
 		if v.stack == nil || v.status() == types.StackStatusReviewInProgress {
 			kind = types.ChangeSetTypeCreate
 		}
-		if err := s.plan(s.describeChanges(ctx, set, kind)); err != nil {
-			return engine.Status{}, err
-		}
+		changes, err := s.describeChanges(ctx, set, kind)
+		s.plan(ctx, changes, err)
 		return s.execute(ctx, set)
 	case (set.ExecutionStatus == types.ExecutionStatusExecuteComplete || set.ExecutionStatus == types.ExecutionStatusExecuteFailed) &&
 		v.stack != nil && v.status() != types.StackStatusReviewInProgress:

@@ -127,9 +127,8 @@ func (s *session) destroy(ctx context.Context, v view) (engine.Status, error) {
 	case v.status() == types.StackStatusDeleteFailed && (v.ours && v.purpose == theGoal || !v.ours && !s.cp.Executed.IsZero()):
 		return s.failure(ctx, v)
 	}
-	if err := s.plan(s.previewDestroy(ctx)); err != nil {
-		return engine.Status{}, err
-	}
+	changes, err := s.previewDestroy(ctx)
+	s.plan(ctx, changes, err)
 	if err := s.deleteStack(ctx, v, theGoal); err != nil {
 		return engine.Status{}, err
 	}

@@ -16,12 +16,15 @@ import (
 // Plans is true: a change set says what it changes before it is executed.
 func (d *Driver) Plans() bool { return true }
 
-// plan tells the caller what is about to change.
-func (s *session) plan(c engine.Changes, err error) error {
-	if err == nil && s.run.Planned != nil {
+// plan tells the caller what is about to change. That it can't be found out
+// holds nothing up.
+func (s *session) plan(ctx context.Context, c engine.Changes, err error) {
+	switch {
+	case err != nil:
+		s.Logger.WarnContext(ctx, "what a run will change is not known", "deployment", s.run.DeploymentID, "engine", engine.CloudFormation, "err", s.clean(err.Error()))
+	case s.run.Planned != nil:
 		s.run.Planned(s.presentable(c))
 	}
-	return err
 }
 
 func (s *session) presentable(c engine.Changes) engine.Changes {
