@@ -41,7 +41,7 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 	}
 	who := s.aws.Identity
 	commands, err := command.New(command.Driver{
-		Root: filepath.Join(data, "work"), Hide: hide, Key: k.runCredentials, Silence: s.silence(),
+		Root: filepath.Join(data, "work"), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""
@@ -92,6 +92,10 @@ func newReader(c Config, k *keys) *awsread.Reader {
 		S3Endpoint: c.S3Endpoint, SecretsEndpoint: c.SecretsmanagerEndpoint, SSMEndpoint: c.SsmEndpoint,
 	}
 }
+
+// QuickstartFolder is where the quickstart's deployments put what they make: a
+// place that commands may use, of what is in the data folder.
+func QuickstartFolder(data string) string { return filepath.Join(data, "quickstart") }
 
 // hidden are the paths that what templates run must not see, none if it is not
 // to be kept from anything, and the data folder's path without links.

@@ -75,7 +75,10 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 	q := &quickstart{tool: t, progress: newProgress(t)}
 	q.access = access{endpoint: s.URL, region: region, accessKeyID: s.Root.AccessKeyID, secret: s.Root.SecretAccessKey}
 	q.client = q.access.client()
-	q.state, err = filepath.Abs(filepath.Join(config.Data, "quickstart"))
+	q.state, err = filepath.Abs(app.QuickstartFolder(config.Data))
+	if err == nil {
+		err = os.MkdirAll(q.state, 0o700)
+	}
 	if err == nil {
 		fmt.Fprintf(t.stdout, "Hadron %s serves on %s\n\n", app.Version, s.URL)
 		err = q.run(ctx)

@@ -61,6 +61,8 @@ type Driver struct {
 	// Hide are folders and files that the commands must not see, with absolute
 	// paths without links; the run's own folder stays. Needs sandbox.Available.
 	Hide []string
+	// Keep are folders below Hide that all commands may use.
+	Keep []string
 }
 
 // New returns a copy of d with the defaults filled in.

@@ -44,7 +44,7 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 		timeout = r.Build.Timeout
 	}
 	o := order{
-		Box: sandbox.Box{Hide: d.Hide, Keep: []string{f.dir}},
+		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.dir}, d.Keep...)},
 		Dir: f.dir, BuildID: buildID(r), Shell: d.Shell, Session: f.path("job", "commands", "session"),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
 		Timeout: timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,

@@ -17,7 +17,7 @@ import (
 // Box is what a program must not see, and what of it it may.
 type Box struct {
 	Hide []string // folders and files, absolute; those that do not exist are left out
-	Keep []string // folders below Hide that stay as they are
+	Keep []string // folders below Hide that stay as they are, if they exist
 }
 
 // marker holds the order in the environment of the binary started again.

@@ -82,6 +82,9 @@ func (b Box) mount() error {
 	kept := map[string]int{} // by path: what is there now
 	for _, path := range b.Keep {
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("keep %s: %w", path, err)
 		}
