@@ -70,6 +70,10 @@ test-sdk: ## The built program against the AWS SDK for Go
 test-clients: ## The built program against boto3, the AWS CLI and the AWS SDK for JavaScript, which it installs in .tools
 	$(GO) test -count=1 -v ./test/conformance/...
 
+.PHONY: test-more-clients
+test-more-clients: ## The built program against the AWS SDK for Java v2, which it installs in .tools; not part of "make test"
+	HADRON_MORE_CLIENTS=1 $(GO) test -count=1 -v -run '^TestStoriesOfMoreClients$$' ./test/conformance
+
 JINJA_TIME ?= 2m
 # The same templates each time, so that a change alone can fail; empty for others.
 JINJA_SEED ?= 1

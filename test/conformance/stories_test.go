@@ -8,15 +8,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hadronhq/hadron/internal/engine/cloudformation/cfntest"
 	"github.com/hadronhq/hadron/test/conformance/story"
 )
 
-// runners carry out the steps of a story, each with one client. They answer
-// their command line and the variables it needs.
-var runners = map[string]func(t *testing.T) (line, env []string){
+// A runner carries out the steps of a story with one client. It answers its
+// command line and the variables that it needs.
+type runner func(t *testing.T) (line, env []string)
+
+var runners = map[string]runner{
 	"boto3": func(t *testing.T) ([]string, []string) {
 		return []string{filepath.Join(pinnedPython(t), "python3"), "-B", "boto3/story.py"}, nil
 	},
@@ -28,6 +31,16 @@ var runners = map[string]func(t *testing.T) (line, env []string){
 		return []string{"node", "javascript/story.mjs"}, []string{"JAVASCRIPT_SDK=" + dir}
 	},
 }
+
+// moreRunners have clients that take long to start.
+var moreRunners = map[string]runner{
+	"java": func(t *testing.T) ([]string, []string) {
+		dir := installed(t, java, javaClaims)
+		return []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", dir + "/*", "java/Story.java"}, nil
+	},
+}
+
+const javaClaims = "java-v2.txt"
 
 // pinnedPython skips a test that needs the operations of the pinned versions.
 func pinnedPython(t *testing.T) string {
@@ -41,10 +54,32 @@ func pinnedPython(t *testing.T) string {
 // Every client goes through every story, all at once, each in a Region of its own.
 func TestStories(t *testing.T) {
 	t.Parallel()
+	tell(t, runners)
+}
+
+// The same with clients that take long to start. What they are said to prove
+// is held against this alone, so a part of it proves nothing.
+func TestStoriesOfMoreClients(t *testing.T) {
+	if os.Getenv("HADRON_MORE_CLIENTS") == "" {
+		t.Skip("clients that take long to start have a run of their own: make test-more-clients")
+	}
+	t.Parallel()
+	ended := tell(t, moreRunners)
+	t.Cleanup(func() {
+		if ended() {
+			whole.Store(javaClaims, true)
+		}
+	})
+}
+
+// tell goes through every story with each runner. Afterwards it knows whether
+// every one of them reached its end.
+func tell(t *testing.T, runners map[string]runner) (ended func() bool) {
 	stories, err := story.All(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var ends atomic.Int64
 	for _, s := range stories {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
@@ -76,10 +111,12 @@ func TestStories(t *testing.T) {
 					}
 					line = append(line, writeStory(t, s, keys, region, variables))
 					run(t, env, line[0], line[1:]...)
+					ends.Add(1)
 				})
 			}
 		})
 	}
+	return func() bool { return ends.Load() == int64(len(stories)*len(runners)) }
 }
 
 // key is an access key as runners read it.

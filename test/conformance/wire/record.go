@@ -28,6 +28,7 @@ var Clients = []Client{
 	{"boto3.txt", "boto3", "Boto3/"},
 	{"aws-cli.txt", "AWS CLI", "aws-cli/"},
 	{"javascript-v3.txt", "JavaScript v3", "aws-sdk-js/3."},
+	{"java-v2.txt", "Java v2", "aws-sdk-java/2."},
 }
 
 // Record is what was called through proxies and what came of it. It is safe
