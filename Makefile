@@ -26,7 +26,8 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: tools check test-core test-git test-engines test-browser test-sdk test-clients test-jinja ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+test: tools check test-core test-git test-engines test-sdk ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+	@$(MAKE) --no-print-directory -j3 test-browser test-clients test-jinja # which mostly wait, but for the last
 
 .PHONY: test-core
 test-core: ## Tests of the product alone; needs only Go
@@ -81,7 +82,7 @@ JINJA_SEED ?= 1
 .PHONY: test-jinja
 test-jinja: ## Random templates against Python's Jinja2, for JINJA_TIME (2m)
 	@if python=$$(./scripts/setup-python-clients.sh)/python3 && $$python -c 'import jinja2'; then \
-	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) HADRON_JINJA_SEED=$(JINJA_SEED) $(GO) test -count=1 -run TestSameAsPython -timeout 2h ./internal/jinja; \
+	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) HADRON_JINJA_SEED=$(JINJA_SEED) nice $(GO) test -count=1 -run TestSameAsPython -timeout 2h ./internal/jinja; \
 	elif [ "$${CI:-}" = true ]; then echo "Python's Jinja2 cannot be set up"; exit 1; \
 	else echo "skipped: TestSameAsPython, because Python's Jinja2 cannot be set up"; fi
 
