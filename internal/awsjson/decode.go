@@ -236,6 +236,9 @@ func (d *decoder) text() (string, *Error) {
 		!bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`)) {
 		return "", Serialization("", "a string has an escape that is half of a surrogate pair")
 	}
+	if strings.ContainsRune(s, 0) { // PostgreSQL keeps none, and no text has a use for it
+		return "", Serialization("", "a string has the character U+0000, which cannot be kept")
+	}
 	return s, nil
 }
 

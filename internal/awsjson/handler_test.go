@@ -71,6 +71,7 @@ func TestRawRequests(t *testing.T) {
 		{name: "just null", body: `null`, status: 400, want: coral + `SerializationException","Message":"the request body is not a JSON object"}`},
 		{name: "invalid UTF-8", body: "{\"name\":\"a\xff\"}", status: 400, want: coral + `SerializationException","Message":"the request body is not valid UTF-8"}`},
 		{name: "half a surrogate pair", body: `{"text":"\ud800"}`, status: 400, want: coral + `SerializationException","Message":"a string has an escape that is half of a surrogate pair","member":"text"}`},
+		{name: "the character that ends texts", body: `{"text":"a\u0000b"}`, status: 400, want: coral + `SerializationException","Message":"a string has the character U+0000, which cannot be kept","member":"text"}`},
 		{name: "deep in an ignored member", body: `{"x":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, status: 400,
 			want: coral + `SerializationException","Message":"the request body nests deeper than 128 levels"}`},
 		{name: "deep in a recursive shape", body: strings.Repeat(`{"nodes":[`, 1) + strings.Repeat(`{"children":[`, 200) + strings.Repeat(`]}`, 201), status: 400,
