@@ -547,6 +547,11 @@ func (c *Client) ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesO
 	return awsjson.Call[ListRolesOutput](ctx, c.transport, &Operations[opListRoles], in)
 }
 
+// ListTemplateVersionFiles calls the operation of that name.
+func (c *Client) ListTemplateVersionFiles(ctx context.Context, in *ListTemplateVersionFilesInput) (*ListTemplateVersionFilesOutput, error) {
+	return awsjson.Call[ListTemplateVersionFilesOutput](ctx, c.transport, &Operations[opListTemplateVersionFiles], in)
+}
+
 // ListTemplateVersionWarnings calls the operation of that name.
 func (c *Client) ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return awsjson.Call[ListTemplateVersionWarningsOutput](ctx, c.transport, &Operations[opListTemplateVersionWarnings], in)

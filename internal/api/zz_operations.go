@@ -119,6 +119,7 @@ type Hadron interface {
 	ListDeploymentFiles(ctx context.Context, in *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
 	ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error)
+	ListTemplateVersionFiles(ctx context.Context, in *ListTemplateVersionFilesInput) (*ListTemplateVersionFilesOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
 	ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error)
 	PreviewDeployment(ctx context.Context, in *PreviewDeploymentInput) (*PreviewDeploymentOutput, error)
@@ -266,6 +267,7 @@ const (
 	opListDeploymentFiles
 	opListDeploymentLogEvents
 	opListRoles
+	opListTemplateVersionFiles
 	opListTemplateVersionWarnings
 	opListUsers
 	opPreviewDeployment
@@ -1149,6 +1151,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListRolesOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListRoles),
+	},
+	opListTemplateVersionFiles: {
+		Service: ServiceHadron,
+		Name:    "ListTemplateVersionFiles",
+		Input:   &shapes[shapeListTemplateVersionFilesInput],
+		Output:  &shapes[shapeListTemplateVersionFilesOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListTemplateVersionFiles),
 	},
 	opListTemplateVersionWarnings: {
 		Service: ServiceHadron,

@@ -305,6 +305,8 @@ const (
 	shapeListServicesOutput
 	shapeListTagsForResourceInput
 	shapeListTagsForResourceOutput
+	shapeListTemplateVersionFilesInput
+	shapeListTemplateVersionFilesOutput
 	shapeListTemplateVersionWarningsInput
 	shapeListTemplateVersionWarningsOutput
 	shapeListUsersInput
@@ -433,6 +435,9 @@ const (
 	shapeTemplateSchema
 	shapeTemplateSyncConfig
 	shapeTemplateType
+	shapeTemplateVersionFile
+	shapeTemplateVersionFileList
+	shapeTemplateVersionFilePath
 	shapeTemplateVersionPart
 	shapeTemplateVersionSourceInput
 	shapeTemplateVersionStatus
@@ -2842,6 +2847,24 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "tags", ShapeID: shapeTagList, Required: true},
 		},
 	},
+	shapeListTemplateVersionFilesInput: {
+		Name: "ListTemplateVersionFilesInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "majorVersion", ShapeID: shapeVersionPart, Required: true},
+			{Name: "minorVersion", ShapeID: shapeVersionPart, Required: true},
+			{Name: "path", ShapeID: shapeTemplateVersionFilePath},
+			{Name: "templateName", ShapeID: shapeTemplateNameText, Required: true},
+			{Name: "templateType", ShapeID: shapeHadronTemplateType, Required: true},
+		},
+	},
+	shapeListTemplateVersionFilesOutput: {
+		Name: "ListTemplateVersionFilesOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "files", ShapeID: shapeTemplateVersionFileList, Required: true},
+		},
+	},
 	shapeListTemplateVersionWarningsInput: {
 		Name: "ListTemplateVersionWarningsInput",
 		Kind: awsjson.Structure,
@@ -3789,6 +3812,27 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "TemplateType",
 		Kind: awsjson.String,
 		Enum: []string{"ENVIRONMENT", "SERVICE"},
+	},
+	shapeTemplateVersionFile: {
+		Name: "TemplateVersionFile",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "path", ShapeID: shapeHadronWord, Required: true},
+			{Name: "size", ShapeID: shapeHadronNumber, Required: true},
+			{Name: "sha256", ShapeID: shapeHadronWord, Required: true},
+			{Name: "content", ShapeID: shapeHadronText},
+			{Name: "note", ShapeID: shapeHadronWord},
+		},
+	},
+	shapeTemplateVersionFileList: {
+		Name:      "TemplateVersionFileList",
+		Kind:      awsjson.List,
+		ElementID: shapeTemplateVersionFile,
+	},
+	shapeTemplateVersionFilePath: {
+		Name:   "TemplateVersionFilePath",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 1024},
 	},
 	shapeTemplateVersionPart: {
 		Name:    "TemplateVersionPart",

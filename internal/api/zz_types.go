@@ -1815,6 +1815,20 @@ type ListTagsForResourceOutput struct {
 	Tags      []Tag   `json:"tags,omitzero"` // required
 }
 
+// ListTemplateVersionFilesInput is a structure of the model.
+type ListTemplateVersionFilesInput struct {
+	MajorVersion *string             `json:"majorVersion,omitzero"` // required
+	MinorVersion *string             `json:"minorVersion,omitzero"` // required
+	Path         *string             `json:"path,omitzero"`
+	TemplateName *string             `json:"templateName,omitzero"` // required
+	TemplateType *HadronTemplateType `json:"templateType,omitzero"` // required
+}
+
+// ListTemplateVersionFilesOutput is a structure of the model.
+type ListTemplateVersionFilesOutput struct {
+	Files []TemplateVersionFile `json:"files,omitzero"` // required
+}
+
 // ListTemplateVersionWarningsInput is a structure of the model.
 type ListTemplateVersionWarningsInput struct {
 	MajorVersion *string             `json:"majorVersion,omitzero"` // required
@@ -2482,6 +2496,15 @@ func (TemplateType) Values() []TemplateType {
 		TemplateTypeEnvironment,
 		TemplateTypeService,
 	}
+}
+
+// TemplateVersionFile is a structure of the model.
+type TemplateVersionFile struct {
+	Path    *string `json:"path,omitzero"`   // required
+	Size    *int64  `json:"size,omitzero"`   // required
+	Sha256  *string `json:"sha256,omitzero"` // required
+	Content *string `json:"content,omitzero"`
+	Note    *string `json:"note,omitzero"`
 }
 
 // TemplateVersionSourceInput is a structure of the model, a union: exactly one member is set.

@@ -542,6 +542,11 @@ func (Unimplemented) ListRoles(context.Context, *ListRolesInput) (*ListRolesOutp
 	return nil, awsjson.Unimplemented("ListRoles")
 }
 
+// ListTemplateVersionFiles refuses.
+func (Unimplemented) ListTemplateVersionFiles(context.Context, *ListTemplateVersionFilesInput) (*ListTemplateVersionFilesOutput, error) {
+	return nil, awsjson.Unimplemented("ListTemplateVersionFiles")
+}
+
 // ListTemplateVersionWarnings refuses.
 func (Unimplemented) ListTemplateVersionWarnings(context.Context, *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error) {
 	return nil, awsjson.Unimplemented("ListTemplateVersionWarnings")

@@ -339,7 +339,7 @@ func TestVersionSaysWhatChangedSinceTheOneBefore(t *testing.T) {
 		CompatibleEnvironmentTemplates: []api.CompatibleEnvironmentTemplateInput{{TemplateName: p("net"), MajorVersion: p("1")}}}))(t)
 	b := f.signedIn(t)
 	eventually(t, "the version is registered", func() bool { return strings.Contains(b.sees("/templates/service/web/1/1"), "Draft") })
-	b.sees("/templates/service/web/1/1", "Change of the schema since 1.0", `<span class="line added">+         branch:`)
+	b.sees("/templates/service/web/1/1", "Changes since 1.0", `<span class="line added">+         branch:`)
 }
 
 func TestFailedDeploymentIsTriedAgainFromItsPage(t *testing.T) {

@@ -137,6 +137,16 @@ func Load(archive []byte, l Limits) (*Bundle, error) {
 // Kind says what the bundle's template makes.
 func (b *Bundle) Kind() TemplateKind { return b.kind }
 
+// Files are the bundle's files below its root, sorted by path. Nobody may change
+// their content.
+func (b *Bundle) Files() []File {
+	out := make([]File, len(b.files))
+	for n, f := range b.files {
+		out[n] = File{Path: f.path, Mode: f.mode, Content: f.content}
+	}
+	return out
+}
+
 // SchemaText is the schema file as it was written.
 func (b *Bundle) SchemaText() string { return b.schemaText }
 

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -214,8 +213,12 @@ type versionFacts struct {
 	Pipeline   *schema.Type
 	Compatible []api.CompatibleEnvironmentTemplate
 	Warnings   []string
-	Before     string     // the version before it
-	Change     []specLine // of the schema since then
+	Files      []api.TemplateVersionFile
+	Denied     bool                     // the files may not be read
+	Shown      *api.TemplateVersionFile // the one whose text is asked for
+	Others     []versionRow             // of the same template
+	Before     string                   // the version it is compared with
+	Changes    []fileChange             // since then
 }
 
 // Version is "major.minor".
@@ -255,40 +258,19 @@ func (c *Console) templateVersion(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	templateType := api.HadronTemplateTypeService
-	if kind == ofEnvironments {
-		templateType = api.HadronTemplateTypeEnvironment
-	}
 	warnings, err := c.client.ListTemplateVersionWarnings(r.Context(), &api.ListTemplateVersionWarningsInput{
-		TemplateType: &templateType, TemplateName: &f.Name, MajorVersion: &f.Major, MinorVersion: &f.Minor})
+		TemplateType: templateType(kind), TemplateName: &f.Name, MajorVersion: &f.Major, MinorVersion: &f.Minor})
 	if err != nil {
 		return err
 	}
 	f.Warnings = warnings.Warnings
+	if err := c.browse(r, &f); err != nil {
+		return err
+	}
 	if err := c.compare(r, &f); err != nil {
 		return err
 	}
 	return c.ok(w, r, f.Name+" "+f.Version(), versionView(f))
-}
-
-// compare says what changed of the schema since the version before.
-func (c *Console) compare(r *http.Request, f *versionFacts) error {
-	versions, err := c.templateVersions(r, f.Kind, f.Name)
-	if err != nil {
-		return err
-	}
-	n := slices.IndexFunc(versions, func(v versionRow) bool { return v.Major == f.Major && v.Minor == f.Minor })
-	if n < 0 || n+1 >= len(versions) || f.Schema == "" {
-		return nil
-	}
-	before, err := c.versionOf(r, f.Kind, f.Name, versions[n+1].Major, versions[n+1].Minor)
-	if err != nil {
-		return err
-	}
-	if before.Schema != "" {
-		f.Before, f.Change = before.Version(), specChange(before.Schema, f.Schema)
-	}
-	return nil
 }
 
 // publishVersion makes a draft the version that people get.

@@ -504,9 +504,9 @@ func (p *Plane) DeleteServiceTemplateVersion(ctx context.Context, in *api.Delete
 // ListTemplateVersionWarnings lists what registration noticed about a version's
 // bundle and let pass. NotFound.
 func (p *Plane) ListTemplateVersionWarnings(ctx context.Context, in *api.ListTemplateVersionWarningsInput) (*api.ListTemplateVersionWarningsOutput, error) {
-	operation, kind := "GetEnvironmentTemplateVersion", proton.EnvironmentTemplate
-	if *in.TemplateType == api.HadronTemplateTypeService {
-		operation, kind = "GetServiceTemplateVersion", proton.ServiceTemplate
+	operation, kind := "GetEnvironmentTemplateVersion", kindOfTemplate(*in.TemplateType)
+	if kind == proton.ServiceTemplate {
+		operation = "GetServiceTemplateVersion"
 	}
 	d, err := p.getVersion(ctx, operation, kind, *in.TemplateName, in.MajorVersion, in.MinorVersion)
 	if err != nil {
