@@ -39,6 +39,7 @@ var mayImport = map[string]string{
 	"bench/results":   "",
 	"bench/templates": "bench/results bundle jinja schema",
 	"bench/deploy":    "bench/results api app auth awsjson engine/opentofu",
+	"bench/api":       "bench/results api app auth awsjson engine proton store",
 
 	"internal/engine/sandbox":        "",
 	"internal/engine/command":        "engine engine/sandbox",

@@ -1,0 +1,66 @@
+// Command api measures calls and deployments of a server in this process, and
+// the built program's start, against a bare handler in the same run.
+//
+//	go run ./bench/api [-time D] [-services N] [-out FILE]
+//
+// FILE takes the rows as JSON; rows of other names that it holds already are
+// kept. It changes nothing but FILE and a temporary folder.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hadronhq/hadron/bench/results"
+)
+
+func main() {
+	span := flag.Duration("time", 2*time.Second, "how long each side of calls is measured, in each of three rounds")
+	services := flag.Int("services", 2000, "services of the data set whose lists are measured, with ten instances each")
+	out := flag.String("out", "", "file that takes the rows as JSON")
+	flag.Parse()
+	if err := run(context.Background(), *span, *services, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "api:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, span time.Duration, services int, out string) error {
+	root, err := os.MkdirTemp("", "hadron-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	var rows []results.Row
+	for _, measure := range []func() ([]results.Row, error){
+		func() ([]results.Row, error) { return process(ctx, root) },
+		func() ([]results.Row, error) { return calls(ctx, filepath.Join(root, "calls"), span) },
+		func() ([]results.Row, error) { return lists(ctx, filepath.Join(root, "lists"), services) },
+	} {
+		more, err := measure()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
+	}
+	results.Print(os.Stdout, rows)
+	if out == "" {
+		return nil
+	}
+	return results.Write(out, rows)
+}
+
+func row(name string, value float64, unit, is string, goal float64) results.Row {
+	return results.Row{Name: "api: " + name, Value: value, Unit: unit, Goal: &results.Goal{Is: is, Value: goal}}
+}
+
+// p99 is in milliseconds.
+func p99(all []time.Duration) float64 {
+	slices.Sort(all)
+	return all[(len(all)-1)*99/100].Seconds() * 1e3
+}
