@@ -183,12 +183,17 @@ func (s *Store) commitPart(b *bucket, u *upload, p *part) error {
 // finishUpload makes an object of the named parts. Finishing again what was
 // finished answers the same object.
 func (s *Store) finishUpload(ctx context.Context, account, bucket, key, id string, claims []partClaim, permit func(*object) error) (*object, error) {
-	b, u, err := s.upload(account, bucket, key, id)
-	if errors.Is(err, errNoSuchUpload) {
+	o, err := s.makeOfParts(ctx, account, bucket, key, id, claims, permit)
+	if errors.Is(err, errNoSuchUpload) { // unless another call was faster, with the parts under our hands
 		if o, _ := s.head(account, bucket, key); o != nil && o.UploadID == id {
 			return o, nil
 		}
 	}
+	return o, err
+}
+
+func (s *Store) makeOfParts(ctx context.Context, account, bucket, key, id string, claims []partClaim, permit func(*object) error) (*object, error) {
+	b, u, err := s.upload(account, bucket, key, id)
 	if err != nil {
 		return nil, err
 	}
@@ -207,9 +212,6 @@ func (s *Store) finishUpload(ctx context.Context, account, bucket, key, id strin
 	defer b.commit.Unlock()
 	if b.gone || b.uploads[id] != u { // while its parts were read
 		b.discard(c.file)
-		if o := b.objects[key]; o != nil && o.UploadID == id {
-			return o, nil
-		}
 		return nil, errNoSuchUpload
 	}
 	if err := s.commitLocked(ctx, b, o, permit); err != nil {
