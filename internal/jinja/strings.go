@@ -29,15 +29,21 @@ func capitalize(s string) string {
 
 // titleWords is str.title(): a letter after anything else starts a word.
 func titleWords(s string) string {
+	var b strings.Builder
 	inWord := false
-	return strings.Map(func(c rune) rune {
+	for _, c := range s {
 		was := inWord
 		inWord = unicode.IsLetter(c) && (unicode.IsUpper(c) || unicode.IsLower(c) || unicode.IsTitle(c))
-		if was {
-			return unicode.ToLower(c)
+		switch {
+		case was:
+			b.WriteRune(unicode.ToLower(c))
+		case c == 'ß':
+			b.WriteString("Ss")
+		default:
+			b.WriteRune(unicode.ToTitle(c))
 		}
-		return unicode.ToTitle(c)
-	}, s)
+	}
+	return b.String()
 }
 
 func swapCase(s string) string {
