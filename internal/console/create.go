@@ -12,22 +12,21 @@ import (
 
 // resourceForm is the form that makes or changes a resource.
 type resourceForm struct {
-	Title, Noun  string
-	New          bool
-	Back         string // where one came from
-	Fields       map[string]string
-	Template     string
-	Kind         string // of the template
-	Choices      []templateRow
-	Versions     []versionRow // that can be chosen
-	Version      string       // chosen, "major.minor"
-	Now          string       // the version it has now
-	HasPipeline  bool
-	Editor       *editor
-	Refusal      *refusal // of the last try
-	Command      string
-	Submit       string
-	SpecOptional bool
+	Title, Noun string
+	New         bool
+	Back        string // where one came from
+	Fields      map[string]string
+	Template    string
+	Kind        string // of the template
+	Choices     []templateRow
+	Versions    []versionRow // that can be chosen
+	Version     string       // chosen, "major.minor"
+	Now         string       // the version it has now
+	HasPipeline bool
+	Editor      *editor
+	Refusal     *refusal // of the last try
+	Command     string
+	Submit      string
 }
 
 // field names that forms keep as they were typed.
