@@ -562,6 +562,11 @@ func (c *Client) ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersO
 	return awsjson.Call[ListUsersOutput](ctx, c.transport, &Operations[opListUsers], in)
 }
 
+// PreviewCreation calls the operation of that name.
+func (c *Client) PreviewCreation(ctx context.Context, in *PreviewCreationInput) (*PreviewCreationOutput, error) {
+	return awsjson.Call[PreviewCreationOutput](ctx, c.transport, &Operations[opPreviewCreation], in)
+}
+
 // PreviewDeployment calls the operation of that name.
 func (c *Client) PreviewDeployment(ctx context.Context, in *PreviewDeploymentInput) (*PreviewDeploymentOutput, error) {
 	return awsjson.Call[PreviewDeploymentOutput](ctx, c.transport, &Operations[opPreviewDeployment], in)

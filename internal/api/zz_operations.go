@@ -122,6 +122,7 @@ type Hadron interface {
 	ListTemplateVersionFiles(ctx context.Context, in *ListTemplateVersionFilesInput) (*ListTemplateVersionFilesOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
 	ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error)
+	PreviewCreation(ctx context.Context, in *PreviewCreationInput) (*PreviewCreationOutput, error)
 	PreviewDeployment(ctx context.Context, in *PreviewDeploymentInput) (*PreviewDeploymentOutput, error)
 	RetryDeployment(ctx context.Context, in *RetryDeploymentInput) (*RetryDeploymentOutput, error)
 	RollBackDeployment(ctx context.Context, in *RollBackDeploymentInput) (*RollBackDeploymentOutput, error)
@@ -270,6 +271,7 @@ const (
 	opListTemplateVersionFiles
 	opListTemplateVersionWarnings
 	opListUsers
+	opPreviewCreation
 	opPreviewDeployment
 	opRetryDeployment
 	opRollBackDeployment
@@ -1175,6 +1177,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListUsersOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListUsers),
+	},
+	opPreviewCreation: {
+		Service: ServiceHadron,
+		Name:    "PreviewCreation",
+		Input:   &shapes[shapePreviewCreationInput],
+		Output:  &shapes[shapePreviewCreationOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, ServiceQuotaExceededException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.PreviewCreation),
 	},
 	opPreviewDeployment: {
 		Service: ServiceHadron,

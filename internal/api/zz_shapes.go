@@ -331,7 +331,10 @@ const (
 	shapeOutputsList
 	shapePolicyDocument
 	shapePolicyName
+	shapePreviewCreationInput
+	shapePreviewCreationOutput
 	shapePreviewDeploymentInput
+	shapePreviewDeploymentList
 	shapePreviewDeploymentOutput
 	shapePrincipalArnText
 	shapeProvisionedResource
@@ -3010,6 +3013,24 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "PolicyName",
 		Kind: awsjson.String,
 	},
+	shapePreviewCreationInput: {
+		Name: "PreviewCreationInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "environment", ShapeID: shapeCreateEnvironmentInput},
+			{Name: "service", ShapeID: shapeCreateServiceInput},
+			{Name: "serviceInstance", ShapeID: shapeCreateServiceInstanceInput},
+			{Name: "component", ShapeID: shapeCreateComponentInput},
+		},
+	},
+	shapePreviewCreationOutput: {
+		Name: "PreviewCreationOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "previews", ShapeID: shapePreviewDeploymentList, Required: true},
+			{Name: "notPreviewed", ShapeID: shapeHadronTextList},
+		},
+	},
 	shapePreviewDeploymentInput: {
 		Name: "PreviewDeploymentInput",
 		Kind: awsjson.Structure,
@@ -3020,6 +3041,11 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "templateMajorVersion", ShapeID: shapeVersionPart},
 			{Name: "templateMinorVersion", ShapeID: shapeVersionPart},
 		},
+	},
+	shapePreviewDeploymentList: {
+		Name:      "PreviewDeploymentList",
+		Kind:      awsjson.List,
+		ElementID: shapePreviewDeploymentOutput,
 	},
 	shapePreviewDeploymentOutput: {
 		Name: "PreviewDeploymentOutput",

@@ -1874,6 +1874,20 @@ type Output struct {
 	ValueString *string `json:"valueString,omitzero"`
 }
 
+// PreviewCreationInput is a structure of the model.
+type PreviewCreationInput struct {
+	Environment     *CreateEnvironmentInput     `json:"environment,omitzero"`
+	Service         *CreateServiceInput         `json:"service,omitzero"`
+	ServiceInstance *CreateServiceInstanceInput `json:"serviceInstance,omitzero"`
+	Component       *CreateComponentInput       `json:"component,omitzero"`
+}
+
+// PreviewCreationOutput is a structure of the model.
+type PreviewCreationOutput struct {
+	Previews     []PreviewDeploymentOutput `json:"previews,omitzero"` // required
+	NotPreviewed []string                  `json:"notPreviewed,omitzero"`
+}
+
 // PreviewDeploymentInput is a structure of the model.
 type PreviewDeploymentInput struct {
 	Resource             *string               `json:"resource,omitzero"` // required

@@ -557,6 +557,11 @@ func (Unimplemented) ListUsers(context.Context, *ListUsersInput) (*ListUsersOutp
 	return nil, awsjson.Unimplemented("ListUsers")
 }
 
+// PreviewCreation refuses.
+func (Unimplemented) PreviewCreation(context.Context, *PreviewCreationInput) (*PreviewCreationOutput, error) {
+	return nil, awsjson.Unimplemented("PreviewCreation")
+}
+
 // PreviewDeployment refuses.
 func (Unimplemented) PreviewDeployment(context.Context, *PreviewDeploymentInput) (*PreviewDeploymentOutput, error) {
 	return nil, awsjson.Unimplemented("PreviewDeployment")

@@ -21,13 +21,20 @@ func (t *tool) previewCommand() *cobra.Command {
 another spec, with another template version; or what removing it would. The engine
 looks at what is there, so this takes as long as a plan or a change set takes.
 
+With --new, what creating it would make. --template, --spec and the versions are those
+of the create call; whatever else it takes is read from --input, a JSON file as
+"aws proton create-environment --cli-input-json" takes it. service/NAME previews each
+instance of a new service.
+
 A deployment keeps the preview that it was started with: hadron deployment show.
 
 ` + resourceHelp + credentialsHelp,
 		Example: `  hadron deployment preview environment/dev
   hadron deployment preview service/shop/service-instance/prod --spec spec.yaml
   hadron deployment preview environment/dev --template-minor-version 4
-  hadron deployment preview environment/dev --remove`,
+  hadron deployment preview environment/dev --remove
+  hadron deployment preview --new environment/test --template net --template-major-version 1 --spec spec.yaml
+  hadron deployment preview --new service/shop --input create-service.json`,
 		Args: wants("RESOURCE"),
 	}
 	endpoint := endpointFlag(cmd.Flags())
@@ -37,7 +44,12 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 	minor := cmd.Flags().String("template-minor-version", "", "minor version of the template (default: the current one, or the recommended one of another major)")
 	remove := cmd.Flags().Bool("remove", false, "preview the removal of the resource")
 	out := cmd.Flags().String("out", "", "folder to save the rendered files in")
+	n := &newResource{}
+	n.flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := n.check(*remove); err != nil {
+			return err
+		}
 		in := &api.PreviewDeploymentInput{Resource: &args[0], TemplateMajorVersion: given(*major), TemplateMinorVersion: given(*minor)}
 		if *spec != "" {
 			text, err := os.ReadFile(*spec)
@@ -53,6 +65,17 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 		if err != nil {
 			return err
 		}
+		if n.wanted {
+			create, err := n.call(in)
+			if err != nil {
+				return err
+			}
+			answer, err := a.client().PreviewCreation(cmd.Context(), create)
+			if err != nil {
+				return a.explain(err)
+			}
+			return t.showCreation(answer, *out, output.json())
+		}
 		answer, err := a.client().PreviewDeployment(cmd.Context(), in)
 		switch {
 		case err != nil:
@@ -62,21 +85,25 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 		case output.json():
 			return t.writeJSON(answer)
 		}
-		p := &page{w: t.stdout, color: t.color}
 		verb := "would be deployed"
 		if *remove {
 			verb = "would be removed"
 		}
-		fmt.Fprintf(p.w, "%s %s; nothing is changed yet\n\n", p.paint(bold, resourcePath(api.Value(answer.ResourceArn))), verb)
-		p.field("template", templateText(answer.TemplateName, answer.TemplateVersionBefore, answer.TemplateVersion))
-		p.field("engine", engineText(api.Value(answer.Engine)))
-		p.preview("What would change", answer.Preview)
-		p.values("Inputs", answer.Inputs, true)
-		if n := len(answer.Files); n > 0 {
-			p.section("Files")
-			fmt.Fprintf(p.w, "  %d were rendered; save them with --out DIR\n", n)
-		}
+		(&page{w: t.stdout, color: t.color}).planned(answer, verb)
 		return nil
 	}
 	return cmd
+}
+
+// planned prints what a deployment would do.
+func (p *page) planned(answer *api.PreviewDeploymentOutput, verb string) {
+	fmt.Fprintf(p.w, "%s %s; nothing is changed yet\n\n", p.paint(bold, resourcePath(api.Value(answer.ResourceArn))), verb)
+	p.field("template", templateText(answer.TemplateName, answer.TemplateVersionBefore, answer.TemplateVersion))
+	p.field("engine", engineText(api.Value(answer.Engine)))
+	p.preview("What would change", answer.Preview)
+	p.values("Inputs", answer.Inputs, true)
+	if n := len(answer.Files); n > 0 {
+		p.section("Files")
+		fmt.Fprintf(p.w, "  %d were rendered; save them with --out DIR\n", n)
+	}
 }

@@ -56,9 +56,11 @@ type Config struct {
 	Cancelled func(deployment string)
 	// Throttled reports whether a principal is calling too fast; nil: never.
 	Throttled func(principal string) bool
-	// Preview says what a planned deployment would change, and what its engine
-	// would be given; it changes nothing.
-	Preview func(context.Context, proton.Deployment) (proton.Record, error)
+	// Preview reads what a deployment would be carried out with, in the
+	// transaction that has planned it and will be undone. The function that it
+	// answers is called after that: it says what the deployment would change, and
+	// what its engine would be given; it changes nothing.
+	Preview func(context.Context, *store.Tx, proton.Deployment) (func(context.Context) (proton.Record, error), error)
 	Sealer  *auth.Sealer // keeps users' secrets
 	URL     string       // how others reach this server, without a slash at the end
 	// CheckToken refuses credentials that a kind of git server can't use, with

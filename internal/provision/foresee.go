@@ -155,24 +155,31 @@ func presentable(d proton.Deployment, text string) string {
 // previewsAtOnce is how many previews that callers asked for run at a time.
 const previewsAtOnce = 4
 
-// Preview says what a deployment would change, and renders it, without
-// accepting it: d is one that was planned and is written nowhere. What can't be
-// rendered or previewed is refused with the reason; nothing is changed.
-func (p *Provisioner) Preview(ctx context.Context, d proton.Deployment) (proton.Record, error) {
+// Preview reads, in the transaction that has planned a deployment and will be
+// undone, what the deployment would be carried out with. The function that it
+// answers is for after that: it renders the deployment and says what it would
+// change. What can't be rendered or previewed is refused with the reason.
+func (p *Provisioner) Preview(ctx context.Context, tx *store.Tx, d proton.Deployment) (func(context.Context) (proton.Record, error), error) {
+	if err := gather(ctx, tx, &d); err != nil {
+		return nil, err
+	}
+	if d.Inputs == nil {
+		return func(context.Context) (proton.Record, error) {
+			return proton.Record{Preview: &proton.Preview{Summary: "nothing was ever provisioned, so nothing would be removed", At: p.now()}}, nil
+		}, nil
+	}
+	r, err := rolesOf(ctx, tx, d)
+	return func(ctx context.Context) (proton.Record, error) { return p.previewPlanned(ctx, d, r) }, err
+}
+
+func (p *Provisioner) previewPlanned(ctx context.Context, d proton.Deployment, as roles) (proton.Record, error) {
 	select {
 	case p.previews <- struct{}{}:
 		defer func() { <-p.previews }()
 	case <-ctx.Done():
 		return proton.Record{}, context.Cause(ctx)
 	}
-	err := p.Store.View(ctx, func(tx *store.Tx) error { return gather(ctx, tx, &d) })
-	if err != nil {
-		return proton.Record{}, err
-	}
-	if d.Inputs == nil {
-		return proton.Record{Preview: &proton.Preview{Summary: "nothing was ever provisioned, so nothing would be removed", At: p.now()}}, nil
-	}
-	run, method, err := p.run(ctx, d, io.Discard)
+	run, method, err := p.runAs(ctx, d, as, io.Discard)
 	if err == nil {
 		redact := engine.NewRedactor(run.Secrets...)
 		r := proton.Record{Method: string(method), Files: shown(run.Files, redact)}

@@ -16,11 +16,19 @@ import (
 // What is odd about the spec goes to log. An error is worded for the person who
 // deployed.
 func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Writer) (engine.Run, engine.Method, error) {
+	r, err := p.roles(ctx, d)
+	if err != nil {
+		return engine.Run{}, "", err
+	}
+	return p.runAs(ctx, d, r, log)
+}
+
+func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, log io.Writer) (engine.Run, engine.Method, error) {
 	rendered, method, err := p.render(ctx, d, log)
 	if err != nil {
 		return engine.Run{}, "", err
 	}
-	who, err := p.identity(ctx, d, engine.Method(method))
+	who, err := r.choose(d.TargetType, engine.Method(method))
 	if err != nil {
 		return engine.Run{}, "", err
 	}

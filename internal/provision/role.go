@@ -22,36 +22,51 @@ const (
 	errNoPipelineRole   refusal = "Operation cannot be run until pipeline roles have been configured"
 )
 
-// identity is the role that the engine acts as: the environment's or that of
-// its account connection, for a pipeline the account's. Empty is the server's
-// own identity.
-func (p *Provisioner) identity(ctx context.Context, d proton.Deployment, method engine.Method) (role string, err error) {
+// roles are what the role of a deployment is chosen from.
+type roles struct {
+	settings    proton.AccountSettings
+	environment proton.Environment // with the roles of its account connection
+	refused     error              // there is no such connection any more
+}
+
+func rolesOf(ctx context.Context, tx *store.Tx, d proton.Deployment) (r roles, err error) {
+	if d.TargetType == proton.TargetPipeline {
+		r.settings, err = tx.AccountSettings(ctx, d.Scope)
+		return r, err
+	}
+	e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
+	if err != nil || e.AccountConnectionID == "" {
+		return roles{environment: e}, err
+	}
+	c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
+	if err == nil && !ok {
+		r.refused = fmt.Errorf("environment %s: %w", e.Name, errNoConnection)
+	}
+	e.ServiceRoleARN, e.CodebuildRoleARN, e.ComponentRoleARN = c.RoleARN, c.CodebuildRoleARN, c.ComponentRoleARN
+	r.environment = e
+	return r, err
+}
+
+// choose is the role that an engine acts as for a target: the environment's or
+// that of its account connection, for a pipeline the account's. Empty is the
+// server's own identity.
+func (r roles) choose(target proton.TargetType, method engine.Method) (string, error) {
+	switch {
+	case r.refused != nil:
+		return "", r.refused
+	case target == proton.TargetPipeline:
+		return pipelineRole(r.settings, method)
+	}
+	return environmentRole(r.environment, target, method)
+}
+
+// roles reads what the role of a deployment is chosen from.
+func (p *Provisioner) roles(ctx context.Context, d proton.Deployment) (r roles, err error) {
 	err = p.Store.View(ctx, func(tx *store.Tx) error {
-		if d.TargetType == proton.TargetPipeline {
-			settings, err := tx.AccountSettings(ctx, d.Scope)
-			if err == nil {
-				role, err = pipelineRole(settings, method)
-			}
-			return err
-		}
-		e, err := tx.Environment(ctx, d.Scope, d.EnvironmentName)
-		if err != nil {
-			return err
-		}
-		if e.AccountConnectionID != "" {
-			c, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fmt.Errorf("environment %s: %w", e.Name, errNoConnection)
-			}
-			e.ServiceRoleARN, e.CodebuildRoleARN, e.ComponentRoleARN = c.RoleARN, c.CodebuildRoleARN, c.ComponentRoleARN
-		}
-		role, err = environmentRole(e, d.TargetType, method)
+		r, err = rolesOf(ctx, tx, d)
 		return err
 	})
-	return role, err
+	return r, err
 }
 
 func pipelineRole(s proton.AccountSettings, method engine.Method) (string, error) {

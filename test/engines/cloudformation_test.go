@@ -157,7 +157,11 @@ func TestServiceOnMotoGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s.environmentTemplate("net", stackEnvironment(motoNet))
 	s.serviceTemplate("web", "net", stackService(motoApp, motoPipeline))
 	must(s.UpdateAccountSettings(t.Context(), &api.UpdateAccountSettingsInput{PipelineServiceRoleArn: p(pipelineRole)}))(t)
-	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) })
+	asRole := func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) }
+	if changes := s.previewNew("one", "net", "{}", asRole); !strings.Contains(changes, "Add Bucket (AWS::S3::Bucket)") {
+		t.Errorf("preview of the environment: %s", changes)
+	}
+	s.createEnvironment("one", "net", "{}", asRole)
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
 	s.createService("web", twoInstances, true)
 	s.serviceEnds("shop", api.ServiceStatusActive)

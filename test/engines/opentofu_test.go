@@ -87,6 +87,9 @@ func TestServiceOnOpenTofuGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s := serve(t, tofu(t))
 	s.environmentTemplate("net", tofuEnvironment(network))
 	s.serviceTemplate("web", "net", shopOnTofu)
+	if changes := s.previewNew("one", "net", "{}"); !strings.Contains(changes, "terraform_data.net") {
+		t.Errorf("preview of the environment: %s", changes)
+	}
 	s.createEnvironment("one", "net", "{}")
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
 	got := s.outputs("one")

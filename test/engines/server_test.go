@@ -305,6 +305,18 @@ func (s *server) createEnvironment(name, template, spec string, change ...func(*
 	must(s.CreateEnvironment(s.t.Context(), in))(s.t)
 }
 
+// previewNew says what createEnvironment would make.
+func (s *server) previewNew(name, template, spec string, change ...func(*api.CreateEnvironmentInput)) string {
+	s.t.Helper()
+	in := &api.CreateEnvironmentInput{Name: &name, TemplateName: &template, TemplateMajorVersion: p("1"), Spec: p(environmentSpec + spec)}
+	for _, f := range change {
+		f(in)
+	}
+	out := must(s.PreviewCreation(s.t.Context(), &api.PreviewCreationInput{Environment: in}))(s.t)
+	v := out.Previews[0].Preview
+	return *v.Summary + "\n" + strings.Join(v.Details, "\n")
+}
+
 // updateEnvironment starts to deploy the newest minor, with a new spec if one
 // is given.
 func (s *server) updateEnvironment(name, spec string, change ...func(*api.UpdateEnvironmentInput)) {
