@@ -169,7 +169,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 		methods[string(method)] = true
 	}
 	return control.New(ctx, control.Config{
-		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), Methods: methods, Throttled: throttle(c.ThrottleRate),
+		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), StrictSpecs: c.StrictSpecs, Methods: methods, Throttled: throttle(c.ThrottleRate),
 		Preview: s.work.Preview, Sealer: s.keys.sealer, CheckToken: checkToken, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
 	})
 }

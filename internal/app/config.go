@@ -62,6 +62,10 @@ type Config struct {
 	// PreviewTimeout is how many seconds a deployment waits for the preview of
 	// what it will change before it goes on without; 0 makes no previews.
 	PreviewTimeout int `setting:"preview-timeout" default:"30"`
+	// StrictSpecs refuses specs with inputs that the template does not have, and
+	// with keys that mean nothing, when they are given. By default, as on Proton,
+	// they are accepted, not used, and named in the deployment's log.
+	StrictSpecs bool `setting:"strict-specs" default:"false"`
 	// ThrottleRate is how many calls a second each user or role may make, with a
 	// burst of twice as many; more are answered ThrottlingException, which SDKs
 	// wait and try again for. 0 does not limit.

@@ -202,8 +202,7 @@ func (w *world) doVersion(a action, t *walked) (reasons, func()) {
 				r.add(e == nil || !e.has(int(major[0]-'0')), notFound)
 			}
 		}
-		_, existed := t.lastMinor[a.Major]
-		r.add(a.Major != 0 && !existed, notFound)
+		r.add(a.Major != 0 && !t.has(a.Major), notFound)
 		return r, func() {
 			if a.Major == 0 {
 				t.lastMajor++

@@ -15,8 +15,8 @@ type Inputs = *schema.Object
 // Option changes how a spec is held against a schema.
 type Option int
 
-// Strict refuses inputs that the schema does not define, instead of leaving
-// them out with a warning.
+// Strict refuses inputs that the schema does not define, and keys of a spec that
+// mean nothing, instead of leaving them out with a warning.
 const Strict Option = 1
 
 // EnvironmentInputs holds an environment spec against the schema. For a

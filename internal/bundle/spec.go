@@ -123,6 +123,7 @@ func (s *ServiceSpec) Instance(name string) (InstanceSpec, bool) {
 // specReader reads one document and collects what is wrong with it.
 type specReader struct {
 	kind     string // Service or Environment
+	strict   bool   // keys without a meaning are problems
 	warnings []Problem
 	problems []SpecProblem
 }
@@ -183,7 +184,13 @@ next:
 				continue next
 			}
 		}
-		r.warnings = append(r.warnings, Problem{prefix + f.Key, f.Line, f.Column, "unknown key is ignored"})
+		p := Problem{prefix + f.Key, f.Line, f.Column, "unknown key is ignored"}
+		if r.strict {
+			p.Message = "is not a key that a spec has here"
+			r.problems = append(r.problems, SpecProblem{p, ""})
+			continue
+		}
+		r.warnings = append(r.warnings, p)
 	}
 }
 
@@ -200,8 +207,8 @@ func (r *specReader) inputs(n *schema.Node, path string) *schema.Node {
 }
 
 // ParseEnvironmentSpec reads an environment spec. The error is a *SpecError.
-func ParseEnvironmentSpec(text string) (*EnvironmentSpec, error) {
-	r := &specReader{kind: "Environment"}
+func ParseEnvironmentSpec(text string, options ...Option) (*EnvironmentSpec, error) {
+	r := &specReader{kind: "Environment", strict: slices.Contains(options, Strict)}
 	s := &EnvironmentSpec{text: text}
 	if doc := r.document(text); doc != nil {
 		s.doc = doc
@@ -213,8 +220,8 @@ func ParseEnvironmentSpec(text string) (*EnvironmentSpec, error) {
 }
 
 // ParseServiceSpec reads a service spec. The error is a *SpecError.
-func ParseServiceSpec(text string) (*ServiceSpec, error) {
-	r := &specReader{kind: "Service"}
+func ParseServiceSpec(text string, options ...Option) (*ServiceSpec, error) {
+	r := &specReader{kind: "Service", strict: slices.Contains(options, Strict)}
 	s := &ServiceSpec{text: text}
 	if doc := r.document(text); doc != nil {
 		s.doc = doc

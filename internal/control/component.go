@@ -124,7 +124,7 @@ func (p *Plane) checkNewComponent(ctx context.Context, c *proton.Component) (met
 	if err != nil || c.ServiceSpec == "" {
 		return method, err
 	}
-	spec, err := bundle.ParseServiceSpec(c.ServiceSpec)
+	spec, err := bundle.ParseServiceSpec(c.ServiceSpec, p.strictness()...)
 	if err != nil {
 		return method, invalidSpec(err)
 	}
@@ -244,7 +244,7 @@ func (p *Plane) checkServiceSpecOf(ctx context.Context, spec string, at placemen
 	if err != nil {
 		return err
 	}
-	return checkEntry(b, spec, at.instance.Name, at.instance.EnvironmentName)
+	return checkEntry(b, spec, at.instance.Name, at.instance.EnvironmentName, p.strictness())
 }
 
 // GetComponent reads a component. NotFound.

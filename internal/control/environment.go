@@ -125,14 +125,14 @@ func (p *Plane) checkEnvironment(ctx context.Context, e *proton.Environment, in 
 	if err != nil {
 		return v, nil, err
 	}
-	spec, err := bundle.ParseEnvironmentSpec(*in.Spec)
+	spec, err := bundle.ParseEnvironmentSpec(*in.Spec, p.strictness()...)
 	if err != nil {
 		return v, nil, invalidSpec(err)
 	}
 	if paths := spec.CurrentValues(); len(paths) > 0 {
 		return v, nil, noCurrentValue(paths)
 	}
-	inputs, _, err := b.EnvironmentInputs(spec)
+	inputs, _, err := b.EnvironmentInputs(spec, p.strictness()...)
 	if err != nil {
 		return v, nil, invalidSpec(err)
 	}

@@ -49,6 +49,8 @@ type Config struct {
 	Store   *store.Store
 	Bundles *bundle.Library
 	Quotas  Quotas
+	// StrictSpecs refuses specs with inputs that the template does not have.
+	StrictSpecs bool
 	// Methods are the provisioning methods that this server has engines for.
 	Methods map[string]bool
 	// Cancelled is called once the cancel of a deployment is recorded; nil:
@@ -90,6 +92,15 @@ func New(ctx context.Context, c Config) (*Plane, error) {
 		return nil, fmt.Errorf("page token key: %w", err)
 	}
 	return &Plane{Config: c, tokenKey: key, now: wireNow, newID: uuid.NewString}, nil
+}
+
+// strictness is how a spec that a caller gives is held against its schema. What
+// is stored already is never held so: it was accepted once.
+func (p *Plane) strictness() []bundle.Option {
+	if p.StrictSpecs {
+		return []bundle.Option{bundle.Strict}
+	}
+	return nil
 }
 
 // wireNow is the time in the wire's precision, so that what a caller reads is

@@ -148,14 +148,14 @@ func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest) (
 	if err != nil {
 		return nil, err
 	}
-	spec, err := bundle.ParseServiceSpec(r.Service.Spec)
+	spec, err := bundle.ParseServiceSpec(r.Service.Spec, p.strictness()...)
 	if err != nil {
 		return nil, invalidSpec(err)
 	}
 	if paths := spec.CurrentValues(); len(paths) > 0 {
 		return nil, noCurrentValue(paths)
 	}
-	if _, err := b.ServiceProblems(spec); err != nil {
+	if _, err := b.ServiceProblems(spec, p.strictness()...); err != nil {
 		return nil, invalidSpec(err)
 	}
 	var wanted []proton.WantedInstance

@@ -125,7 +125,7 @@ func (u instanceChanges) empty() bool { return len(u.added) == 0 && len(u.remove
 // checkServiceUpdate holds a new spec against the service as it is.
 func (p *Plane) checkServiceUpdate(ctx context.Context, f serviceFacts, spec string) (instanceChanges, error) {
 	u := instanceChanges{}
-	asked, err := bundle.ParseServiceSpec(spec)
+	asked, err := bundle.ParseServiceSpec(spec, p.strictness()...)
 	if err != nil {
 		return u, invalidSpec(err)
 	}
@@ -201,7 +201,7 @@ func (p *Plane) checkUnedited(ctx context.Context, f serviceFacts, i proton.Serv
 	if err != nil {
 		return invalidSpec(err)
 	}
-	after, _, err := b.InstanceInputs(parsed, i.Name)
+	after, _, err := b.InstanceInputs(parsed, i.Name, p.strictness()...)
 	if err != nil {
 		return invalidSpec(err)
 	}
@@ -230,7 +230,7 @@ func (p *Plane) checkPipelineUnedited(ctx context.Context, f serviceFacts, parse
 	if err != nil {
 		return invalidSpec(err)
 	}
-	after, _, err := b.PipelineInputs(parsed)
+	after, _, err := b.PipelineInputs(parsed, p.strictness()...)
 	if err != nil {
 		return invalidSpec(err)
 	}
@@ -273,7 +273,7 @@ func (p *Plane) addInstances(ctx context.Context, f serviceFacts, parsed *bundle
 		if err != nil {
 			return err
 		}
-		if _, _, err := b.InstanceInputs(parsed, entry.Name); err != nil {
+		if _, _, err := b.InstanceInputs(parsed, entry.Name, p.strictness()...); err != nil {
 			return invalidSpec(err)
 		}
 		if err := p.checkInstanceMethod(ctx, v, entry.Environment); err != nil {

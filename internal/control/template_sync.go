@@ -247,7 +247,7 @@ func (p *Plane) RegisterSynced(ctx context.Context, v proton.TemplateVersion, ar
 			return err
 		}
 		major := v.Major
-		v, err = p.insertVersion(ctx, tx, v, func(ctx context.Context, tx *store.Tx, t proton.Template) (proton.Version, error) {
+		v, err = p.insertVersion(ctx, tx, v, func(ctx context.Context, tx *store.Tx, t proton.Template, _ []proton.TemplateVersion) (proton.Version, error) {
 			last, err := tx.LastMinor(ctx, t, major)
 			return proton.Version{Major: major, Minor: last + 1}, err
 		}, nil)

@@ -46,8 +46,8 @@ func (p *Plane) createVersion(ctx context.Context, operation string, v proton.Te
 	return d, err
 }
 
-// numbering finds the number of a new version.
-type numbering func(context.Context, *store.Tx, proton.Template) (proton.Version, error)
+// numbering finds the number of a new version beside those that a template has.
+type numbering func(context.Context, *store.Tx, proton.Template, []proton.TemplateVersion) (proton.Version, error)
 
 func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.TemplateVersion, number numbering, tags []api.Tag) (proton.TemplateVersion, error) {
 	t, err := tx.Template(ctx, v.Scope, v.Kind, v.TemplateName)
@@ -64,7 +64,7 @@ func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.Templa
 	if len(siblings) >= p.Quotas.VersionsPerTemplate {
 		return v, proton.Errorf(proton.QuotaExceeded, "The maximum number of versions for template %s has been reached.", t.ARN())
 	}
-	if v.Version, err = number(ctx, tx, t); err != nil {
+	if v.Version, err = number(ctx, tx, t, siblings); err != nil {
 		return v, err
 	}
 	v.ID, v.Status = p.newID(), proton.RegistrationInProgress
@@ -84,9 +84,9 @@ func (p *Plane) insertVersion(ctx context.Context, tx *store.Tx, v proton.Templa
 
 // numberOf is how a create call numbers its version.
 func numberOf(major *string) numbering {
-	return func(ctx context.Context, tx *store.Tx, t proton.Template) (proton.Version, error) {
+	return func(ctx context.Context, tx *store.Tx, t proton.Template, siblings []proton.TemplateVersion) (proton.Version, error) {
 		if major == nil {
-			return proton.NumberVersion(t, 0, -1)
+			return proton.NumberVersion(t, siblings, 0, -1)
 		}
 		n, ok := proton.ParseVersionPart(*major)
 		if !ok || n == 0 {
@@ -96,7 +96,7 @@ func numberOf(major *string) numbering {
 		if err != nil {
 			return proton.Version{}, err
 		}
-		return proton.NumberVersion(t, n, last)
+		return proton.NumberVersion(t, siblings, n, last)
 	}
 }
 

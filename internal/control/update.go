@@ -147,11 +147,15 @@ func (p *Plane) checkEnvironmentDeployment(ctx context.Context, e proton.Environ
 	if w.target.Spec, err = p.environmentSpec(ctx, e, spec); err != nil {
 		return w, err
 	}
-	parsed, err := bundle.ParseEnvironmentSpec(w.target.Spec)
+	var options []bundle.Option
+	if spec != nil {
+		options = p.strictness()
+	}
+	parsed, err := bundle.ParseEnvironmentSpec(w.target.Spec, options...)
 	if err != nil {
 		return w, invalidSpec(err)
 	}
-	inputs, _, err := b.EnvironmentInputs(parsed)
+	inputs, _, err := b.EnvironmentInputs(parsed, options...)
 	if err != nil {
 		return w, invalidSpec(err)
 	}
@@ -318,18 +322,20 @@ func (p *Plane) checkInstanceDeployment(ctx context.Context, i proton.ServiceIns
 	if w.target.Spec, err = p.currentSpec(ctx, i.Scope, i.Deployable); err != nil {
 		return w, err
 	}
+	var options []bundle.Option
 	if spec != nil {
+		options = p.strictness()
 		if w.target.Spec, err = bundle.ResolveServiceSpec(*spec, w.target.Spec); err != nil {
 			return w, invalidSpec(err)
 		}
 	}
-	return w, checkEntry(b, w.target.Spec, i.Name, i.EnvironmentName)
+	return w, checkEntry(b, w.target.Spec, i.Name, i.EnvironmentName, options)
 }
 
 // checkEntry holds one instance's entry of a spec against the schema. An
 // environment that is given must be the one of the entry.
-func checkEntry(b *bundle.Bundle, spec, name, environment string) error {
-	parsed, err := bundle.ParseServiceSpec(spec)
+func checkEntry(b *bundle.Bundle, spec, name, environment string, options []bundle.Option) error {
+	parsed, err := bundle.ParseServiceSpec(spec, options...)
 	if err != nil {
 		return invalidSpec(err)
 	}
@@ -340,7 +346,7 @@ func checkEntry(b *bundle.Bundle, spec, name, environment string) error {
 	if environment != "" && entry.Environment != environment {
 		return proton.Errorf(proton.Invalid, "The environment of service instance %s can't be changed from %s to %s.", name, environment, entry.Environment)
 	}
-	_, _, err = b.InstanceInputs(parsed, name)
+	_, _, err = b.InstanceInputs(parsed, name, options...)
 	return invalidSpec(err)
 }
 
@@ -471,11 +477,11 @@ func (p *Plane) checkPipelineDeployment(ctx context.Context, pipeline *proton.Pi
 		return w, invalidSpec(err)
 	}
 	w.version, w.target.Version = v, v.Version
-	parsed, err := bundle.ParseServiceSpec(w.target.Spec)
+	parsed, err := bundle.ParseServiceSpec(w.target.Spec, p.strictness()...)
 	if err != nil {
 		return w, invalidSpec(err)
 	}
-	_, _, err = b.PipelineInputs(parsed)
+	_, _, err = b.PipelineInputs(parsed, p.strictness()...)
 	return w, invalidSpec(err)
 }
 
@@ -607,7 +613,7 @@ func (p *Plane) checkNewInstance(ctx context.Context, in *api.CreateServiceInsta
 	if paths := spec.CurrentValues(); len(paths) > 0 {
 		return i, v, noCurrentValue(paths)
 	}
-	if err := checkEntry(b, *in.Spec, i.Name, ""); err != nil {
+	if err := checkEntry(b, *in.Spec, i.Name, "", p.strictness()); err != nil {
 		return i, v, err
 	}
 	entry, _ := spec.Instance(i.Name)

@@ -104,12 +104,13 @@ const MethodPullRequest = "PULL_REQUEST"
 
 // NumberVersion is the version that a create call gets: the next minor of
 // major, or the first minor of the next major if major is zero. lastMinor is
-// the highest minor ever given out in major, -1 if major never existed.
-func NumberVersion(t Template, major, lastMinor int64) (Version, error) {
+// the highest minor ever given out in major. NotFound for a major that none of
+// the template's versions has: it goes with its last minor.
+func NumberVersion(t Template, versions []TemplateVersion, major, lastMinor int64) (Version, error) {
 	if major == 0 {
 		return Version{Major: t.LastMajor + 1}, nil
 	}
-	if lastMinor < 0 {
+	if !slices.ContainsFunc(versions, func(v TemplateVersion) bool { return v.Major == major }) {
 		return Version{}, Errorf(NotFound, "The requested template major version does not exist: %s:%d", t.ARN(), major)
 	}
 	return Version{Major: major, Minor: lastMinor + 1}, nil

@@ -9,22 +9,25 @@ func TestNumberVersion(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		lastMajor, major, lastMinor int64
+		versions                    []TemplateVersion
 		want                        Version
 		kind                        Kind
 	}{
-		"the first version":                     {lastMajor: 0, want: Version{1, 0}},
-		"another major":                         {lastMajor: 3, want: Version{4, 0}},
-		"another minor":                         {lastMajor: 3, major: 2, lastMinor: 6, want: Version{2, 7}},
-		"a minor of a major that never existed": {lastMajor: 1, major: 2, lastMinor: -1, kind: NotFound},
-		"major 1 of a template with nothing":    {lastMajor: 0, major: 1, lastMinor: -1, kind: NotFound},
+		"the first version":                      {lastMajor: 0, want: Version{1, 0}},
+		"another major":                          {lastMajor: 3, want: Version{4, 0}},
+		"a major after the highest was deleted":  {lastMajor: 3, versions: versions("1.0 DRAFT"), want: Version{4, 0}},
+		"another minor":                          {lastMajor: 3, major: 2, lastMinor: 6, versions: versions("1.0 DRAFT", "2.4 DRAFT"), want: Version{2, 7}},
+		"a minor of a major that never existed":  {lastMajor: 1, major: 2, lastMinor: -1, versions: versions("1.0 DRAFT"), kind: NotFound},
+		"a minor of a major with no minors left": {lastMajor: 2, major: 2, lastMinor: 3, versions: versions("1.0 DRAFT"), kind: NotFound},
+		"major 1 of a template with nothing":     {lastMajor: 0, major: 1, lastMinor: -1, kind: NotFound},
 	} {
 		template := Template{Scope: scope, Kind: ServiceTemplate, Name: "web", LastMajor: c.lastMajor}
-		got, err := NumberVersion(template, c.major, c.lastMinor)
+		got, err := NumberVersion(template, c.versions, c.major, c.lastMinor)
 		if got != c.want || (err != nil) != (c.kind == NotFound) || err != nil && KindOf(err) != c.kind {
 			t.Errorf("%s: got %s, %v; want %s", name, got, err, c.want)
 		}
 	}
-	_, err := NumberVersion(Template{Scope: scope, Kind: ServiceTemplate, Name: "web"}, 1, -1)
+	_, err := NumberVersion(Template{Scope: scope, Kind: ServiceTemplate, Name: "web"}, nil, 1, -1)
 	const want = "The requested template major version does not exist: arn:aws:proton:eu-west-1:123456789012:service-template/web:1"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

@@ -83,7 +83,7 @@ func (tx *Tx) DeleteTemplate(ctx context.Context, t proton.Template) error {
 	return templates.delete(ctx, tx, t.Account, t.Region, t.Kind, t.Name)
 }
 
-// LastMinor is the highest minor ever given out in a major; -1 if the major
+// LastMinor is the highest minor ever given out in a major, -1 if the major
 // never existed.
 func (tx *Tx) LastMinor(ctx context.Context, t proton.Template, major int64) (int64, error) {
 	var minor int64

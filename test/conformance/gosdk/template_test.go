@@ -195,6 +195,11 @@ func TestRegistrationFailures(t *testing.T) {
 			must(t)(c.DeleteEnvironmentTemplateVersionWithContext(c.ctx, &proton.DeleteEnvironmentTemplateVersionInput{
 				TemplateName: name, MajorVersion: v.MajorVersion, MinorVersion: v.MinorVersion,
 			}))
+			_, err = c.CreateEnvironmentTemplateVersionWithContext(c.ctx, &proton.CreateEnvironmentTemplateVersionInput{
+				TemplateName: name, MajorVersion: v.MajorVersion, Source: test.source,
+			})
+			refused(t, "a minor of a major whose minors are gone", err, "ResourceNotFoundException",
+				"The requested template major version does not exist: "+c.arn("environment-template/"+*name+":"+*v.MajorVersion))
 		})
 	}
 }
