@@ -91,6 +91,10 @@ type Config struct {
 	Sandbox string `setting:"sandbox" default:"auto"`
 	// CloudformationEndpoint is the base URL of CloudFormation, if not AWS's.
 	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
+	// CloudformationBucket is a bucket of the server's own for rendered templates
+	// that are larger than the 51,200 bytes of a request. Empty: one called
+	// hadron-templates-ACCOUNT-REGION is made in the account of the stack.
+	CloudformationBucket string `setting:"cloudformation-bucket"`
 	// AWSSignIn admits callers who hold only credentials that AWS has issued: they
 	// exchange a token of "aws eks get-token" with this name as --cluster-name for
 	// a session of a role that trusts them. Empty: nobody is admitted so.
@@ -99,7 +103,8 @@ type Config struct {
 	StsEndpoint string `setting:"sts-endpoint"`
 	// S3Endpoint is the base URL of S3, if not AWS's. Template bundles of buckets
 	// that the built-in store does not have are read there; without it they are
-	// read from AWS if the server has AWS credentials.
+	// read from AWS if the server has AWS credentials. Templates too large for a
+	// request to another CloudFormation than AWS's are put there as well.
 	S3Endpoint string `setting:"s3-endpoint"`
 	// SecretsmanagerEndpoint is the base URL of Secrets Manager, if not AWS's.
 	SecretsmanagerEndpoint string `setting:"secretsmanager-endpoint"`

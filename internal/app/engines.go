@@ -77,12 +77,22 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 	s.sweep(commands, tofu)
 	set := engine.Set{
 		engine.Command: commands, engine.OpenTofu: tofu,
-		engine.CloudFormation: cloudformation.New(cloudformation.Config{Endpoint: c.CloudformationEndpoint, Identity: who, Logger: s.log}),
+		engine.CloudFormation: s.cloudFormation(c),
 	}
 	if pulls := s.pullRequests(c, k); pulls != nil {
 		set[engine.PullRequest] = pulls
 	}
 	return set, nil
+}
+
+func (s *Server) cloudFormation(c Config) *cloudformation.Driver {
+	storage := c.S3Endpoint
+	if c.CloudformationEndpoint == "" {
+		storage = "" // AWS's CloudFormation reads AWS's buckets
+	}
+	return cloudformation.New(cloudformation.Config{
+		Endpoint: c.CloudformationEndpoint, Identity: s.aws.Identity, Bucket: c.CloudformationBucket, S3Endpoint: storage, Logger: s.log,
+	})
 }
 
 // newReader reads at AWS what templates refer to.

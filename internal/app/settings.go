@@ -94,6 +94,7 @@ var usage = map[string]string{
 	"sandbox":                     "keep what templates run from the server's files: auto, require or off",
 	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",
 	"cloudformation-endpoint":     "base URL of CloudFormation, if not AWS's",
+	"cloudformation-bucket":       "bucket for CloudFormation templates above 51,200 bytes (default: one made in the account of the stack)",
 	"sts-endpoint":                "base URL of STS, if not AWS's",
 	"s3-endpoint":                 "base URL of S3, if not AWS's: bundles of unknown buckets are read there",
 	"secretsmanager-endpoint":     "base URL of Secrets Manager, if not AWS's",

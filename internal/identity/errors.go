@@ -115,6 +115,15 @@ func passing(err error) bool {
 	return errors.As(err, &send) || errors.As(err, &network) || engine.Transient(err)
 }
 
+// Header is one of AWS's answer that was an error; empty without an answer.
+func Header(err error, name string) string {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) || response.Response == nil {
+		return ""
+	}
+	return response.Response.Header.Get(name)
+}
+
 // Says reports whether err is AWS's answer with one of the codes.
 func Says(err error, codes ...string) bool {
 	var api smithy.APIError

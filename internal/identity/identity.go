@@ -73,6 +73,20 @@ func (s *Source) Credentials(region, role string) aws.CredentialsProvider {
 	return s.each[id]
 }
 
+// Account is the AWS account of a role, or without a role that of the server's
+// own credentials.
+func (s *Source) Account(ctx context.Context, region, role string) (string, error) {
+	if parts := strings.Split(role, ":"); len(parts) > 5 && parts[4] != "" {
+		return parts[4], nil
+	}
+	client := sts.New(sts.Options{Region: region, Credentials: s.Credentials(region, role), BaseEndpoint: s.sts, HTTPClient: HTTPClient(), Retryer: Retryer(0)})
+	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.Account), nil
+}
+
 // Configured reports whether the server has credentials of its own.
 func (s *Source) Configured(ctx context.Context) bool {
 	_, err := s.own.Retrieve(ctx)

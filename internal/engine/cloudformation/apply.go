@@ -108,6 +108,9 @@ func (s *session) change(ctx context.Context, v view, kind types.ChangeSetType) 
 
 // act does what the state of the run's change set asks for.
 func (s *session) act(ctx context.Context, v view, set *cfn.DescribeChangeSetOutput) (engine.Status, error) {
+	if planned(set) {
+		s.unstage(ctx, s.changeSet())
+	}
 	switch {
 	case set.Status == types.ChangeSetStatusFailed:
 		s.cp.Refused = &refusal{refusedFor(aws.ToString(set.StatusReason))}
@@ -128,6 +131,12 @@ func (s *session) act(ctx context.Context, v view, set *cfn.DescribeChangeSetOut
 		return s.result(ctx, v)
 	}
 	return s.again(), nil
+}
+
+// planned reports whether a change set has come out, well or not: what it was
+// made of is needed no more.
+func planned(set *cfn.DescribeChangeSetOutput) bool {
+	return set.Status == types.ChangeSetStatusFailed || set.ExecutionStatus == types.ExecutionStatusAvailable
 }
 
 func (s *session) execute(ctx context.Context, set *cfn.DescribeChangeSetOutput) (engine.Status, error) {

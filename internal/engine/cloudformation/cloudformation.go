@@ -35,6 +35,10 @@ import (
 type Config struct {
 	Endpoint string           // base URL of CloudFormation; empty: AWS's own for the run's region
 	Identity *identity.Source // nil: the AWS default chain
+	// Bucket is one of the server's own that templates are put into which are too
+	// large for a request; empty: one made on demand in the account of the stack.
+	Bucket     string
+	S3Endpoint string // base URL of S3; empty: AWS's own
 
 	PollMin time.Duration // first wait between looks at a stack; default 1 s
 	PollMax time.Duration // longest one; default 15 s
@@ -197,6 +201,9 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, saved string) (engine
 			s.report(v.events)
 			var ended bool
 			if ended, err = s.stop(ctx, v); err == nil && ended {
+				if r.Goal == engine.Apply {
+					s.unstage(ctx, s.changeSet())
+				}
 				return s.stopped(v), nil
 			}
 		}

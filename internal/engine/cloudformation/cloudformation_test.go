@@ -511,7 +511,6 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		text string
 		want []string
 	}{
-		"too large":       {template("v", props{"A": {Value: strings.Repeat("x", 52_000)}}), []string{"cloudformation.yaml has 52", "at most 51200"}},
 		"empty":           {" \n", []string{"cloudformation.yaml is empty"}},
 		"not a template":  {"Resources: [", []string{"CreateChangeSet", "Template format error"}},
 		"no resources":    {"Outputs: {}", []string{"At least one Resources member must be defined"}},

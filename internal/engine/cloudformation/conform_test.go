@@ -26,7 +26,7 @@ const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
 func newDriver(s *cfntest.Server, change func(*cloudformation.Config)) *cloudformation.Driver {
 	c := cloudformation.Config{
 		Endpoint: s.URL, Identity: identity.New(identity.Config{STSEndpoint: s.URL, Own: testCredentials}),
-		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond,
+		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, S3Endpoint: s.URL,
 	}
 	if change != nil {
 		change(&c)

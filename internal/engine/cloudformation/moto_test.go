@@ -72,9 +72,13 @@ Outputs:
 	if st := finish(update); st.Failure != "" || !strings.Contains(log.String(), "UPDATE_COMPLETE") {
 		t.Errorf("update: %+v\n%s", st, log)
 	}
+	tooLarge, log := newMotoRun(engine.Apply, strings.Replace(withTopic, "Outputs:", "  Queue: {Type: AWS::SQS::Queue}\n# "+strings.Repeat("x", 60_000)+"\nOutputs:", 1))
+	if st := finish(tooLarge); st.Failure != "" || !strings.Contains(log.String(), "UPDATE_COMPLETE") {
+		t.Errorf("update by a template in a bucket: %+v\n%s", st, log)
+	}
 	destroy, _ := newMotoRun(engine.Destroy, "")
 	c, err = d.Preview(t.Context(), destroy)
-	if diff := cmp.Diff([]string{"Remove Bucket (AWS::S3::Bucket)", "Remove Topic (AWS::SNS::Topic)"}, c.Details); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"Remove Bucket (AWS::S3::Bucket)", "Remove Topic (AWS::SNS::Topic)", "Remove Queue (AWS::SQS::Queue)"}, c.Details); diff != "" || err != nil {
 		t.Errorf("what was made: %v (-want +got):\n%s", err, diff)
 	}
 	for range 2 {
@@ -91,6 +95,7 @@ Outputs:
 
 func newMotoDriver(url string) *cloudformation.Driver {
 	c := cloudformation.Config{Endpoint: url, PollMin: 5 * time.Millisecond, PollMax: 50 * time.Millisecond}
+	c.S3Endpoint = strings.Replace(url, "127.0.0.1", "localhost", 1) // the only form of such URLs that moto finds a bucket in
 	c.Identity = identity.New(identity.Config{STSEndpoint: url, Own: testCredentials})
 	return cloudformation.New(c)
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	maxTemplate  = 51_200 // bytes of a template within a request
+	maxTemplate  = 51_200    // bytes of a template within a request
+	maxStaged    = 1_048_576 // of one in a bucket
 	maxStackName = 128
 	maxResource  = 200 // characters of a provisioned resource's identifier
 )
@@ -83,8 +84,8 @@ func template(r engine.Run) (string, error) {
 	switch {
 	case len(strings.TrimSpace(string(f.Content))) == 0:
 		return "", fmt.Errorf("the rendered template %s is empty", f.Path)
-	case len(f.Content) > maxTemplate:
-		return "", fmt.Errorf("the rendered template %s has %d bytes: CloudFormation takes at most %d in a request, and larger ones, which need a bucket, are not supported yet", f.Path, len(f.Content), maxTemplate)
+	case len(f.Content) > maxStaged:
+		return "", fmt.Errorf("the rendered template %s has %d bytes: CloudFormation takes at most %d", f.Path, len(f.Content), maxStaged)
 	}
 	return string(f.Content), nil
 }

@@ -126,6 +126,7 @@ func (s *session) previewChangeSet(ctx context.Context, kind types.ChangeSetType
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
 		defer cancel()
+		s.unstage(ctx, name)
 		if before == nil && id != "" {
 			err = errors.Join(err, s.unplan(ctx, id))
 			return

@@ -148,9 +148,16 @@ func (s *session) createChangeSet(ctx context.Context, name string, kind types.C
 		return "", engine.MarkPermanent(err)
 	}
 	in := &cfn.CreateChangeSetInput{
-		StackName: &s.name, ChangeSetName: &name, ChangeSetType: kind, TemplateBody: &body,
+		StackName: &s.name, ChangeSetName: &name, ChangeSetType: kind,
 		Description:  aws.String("deployment " + s.run.DeploymentID + " of " + s.run.ResourceARN),
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam, types.CapabilityCapabilityNamedIam, types.CapabilityCapabilityAutoExpand},
+	}
+	if in.TemplateBody = &body; len(body) > maxTemplate {
+		url, err := s.stage(ctx, name, body)
+		if err != nil {
+			return "", err
+		}
+		in.TemplateBody, in.TemplateURL = nil, &url
 	}
 	for _, t := range s.run.Tags {
 		in.Tags = append(in.Tags, types.Tag{Key: &t.Key, Value: &t.Value})
@@ -160,6 +167,7 @@ func (s *session) createChangeSet(ctx context.Context, name string, kind types.C
 		return s.cp.StackID, nil
 	}
 	if err != nil {
+		s.unstage(ctx, name)
 		return "", err
 	}
 	return aws.ToString(out.StackId), nil

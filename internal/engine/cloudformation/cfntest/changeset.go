@@ -19,7 +19,11 @@ type tag struct{ Key, Value string }
 
 func (s *Server) createChangeSet(in url.Values) (any, *problem) {
 	name := in.Get("StackName")
-	t, p := read(in.Get("TemplateBody"))
+	text, p := s.template(in)
+	if p != nil {
+		return nil, p
+	}
+	t, p := read(text)
 	if p != nil {
 		return nil, p
 	}

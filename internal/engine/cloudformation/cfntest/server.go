@@ -1,5 +1,5 @@
 // Package cfntest is a CloudFormation for tests: a server that speaks its query
-// protocol and STS's AssumeRole, with stacks that take time, fail, roll back,
+// protocol, STS's AssumeRole and as much of S3 as templates need, with stacks that take time, fail, roll back,
 // get stuck and tell of it in events, as the real one does.
 //
 // What happens to a resource stands in its properties (see Resource); what
@@ -22,7 +22,7 @@ import (
 
 // Server is the fake. Its methods are safe for concurrent use.
 type Server struct {
-	URL string // of CloudFormation and of STS
+	URL string // of CloudFormation, of STS and of S3
 
 	mu       sync.Mutex
 	stacks   []*stack // in the order of their creation, deleted ones too
@@ -35,14 +35,15 @@ type Server struct {
 	calls    []Call
 	faults   []*fault
 	roles    map[string]string // of an access key: who it acts as
+	buckets  map[string]map[string]string
 	closed   chan struct{}
 }
 
 // Call is one request that was received.
 type Call struct {
 	Action string
-	Role   string // ARN of the assumed role; empty: none
-	Form   url.Values
+	Role   string     // ARN of the assumed role; empty: none
+	Form   url.Values // of S3's: Bucket, Key and Owner
 }
 
 type fault struct {
@@ -60,7 +61,7 @@ func New(t *testing.T) *Server {
 
 // Start returns a running server, and what stops it.
 func Start() (s *Server, stop func()) {
-	s = &Server{released: make(chan struct{}), pace: time.Millisecond, page: 100, roles: map[string]string{}, closed: make(chan struct{})}
+	s = &Server{released: make(chan struct{}), pace: time.Millisecond, page: 100, roles: map[string]string{}, buckets: map[string]map[string]string{}, closed: make(chan struct{})}
 	web := httptest.NewServer(s)
 	s.URL = web.URL
 	return s, func() { close(s.closed); web.Close() }
@@ -165,6 +166,10 @@ func invalid(format string, args ...any) *problem {
 
 // ServeHTTP answers one request of the query protocol.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		s.serveObject(w, r)
+		return
+	}
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -216,6 +221,8 @@ func (s *Server) do(action string, in url.Values) (any, *problem) {
 	switch action {
 	case "AssumeRole":
 		return s.assumeRole(in)
+	case "GetCallerIdentity":
+		return struct{ Account string }{"123456789012"}, nil
 	case "DescribeStacks":
 		return s.describeStacks(in)
 	case "DescribeStackEvents":

@@ -327,9 +327,6 @@ func (s *Server) continueUpdateRollback(in url.Values) (any, *problem) {
 
 // read parses a template as CloudFormation would.
 func read(text string) (t Template, p *problem) {
-	if len(text) > 51_200 {
-		return t, invalid("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200")
-	}
 	if err := yaml.Unmarshal([]byte(text), &t); err != nil {
 		return t, invalid("Template format error: %s", err)
 	}
