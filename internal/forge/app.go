@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
@@ -42,6 +41,9 @@ func parseApp(token auth.Secret) (app, *rsa.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(a.PrivateKey))
 	if a.AppID == "" || a.InstallationID == "" || block == nil {
 		return a, nil, errors.New("the credentials of a GitHub App must have appId, installationId and privateKey, which is a PEM block")
+	}
+	if _, err := a.InstallationID.Int64(); err != nil {
+		return a, nil, fmt.Errorf("installationId of the GitHub App is %q, not a number", a.InstallationID)
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return a, key, nil
@@ -74,24 +76,20 @@ func (f *Forges) installationToken(ctx context.Context, s Server) (appToken, err
 	if err != nil {
 		return appToken{}, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, githubAPI(s.URL)+"app/installations/"+a.InstallationID.String()+"/access_tokens", nil)
+	id, err := a.InstallationID.Int64()
 	if err != nil {
 		return appToken{}, err
 	}
-	r.Header.Set("Authorization", "Bearer "+jwt)
-	r.Header.Set("Accept", "application/vnd.github+json")
-	res, err := f.http.Do(r)
+	g, err := newGitHub(f.http, s.URL, auth.Secret(jwt))
 	if err != nil {
 		return appToken{}, err
 	}
-	defer res.Body.Close()
-	var answer struct {
-		Token     auth.Secret `json:"token"`
-		ExpiresAt time.Time   `json:"expires_at"`
-		Message   string      `json:"message"`
+	made, _, err := g.Apps.CreateInstallationToken(ctx, id, nil)
+	if err != nil {
+		return appToken{}, plain(err)
 	}
-	if err := decode(res, &answer); err != nil || res.StatusCode != http.StatusCreated || answer.Token == "" {
-		return appToken{}, fmt.Errorf("the server answered %s %s", res.Status, answer.Message)
+	if made.GetToken() == "" {
+		return appToken{}, errors.New("the server answered without one")
 	}
-	return appToken{answer.Token, answer.ExpiresAt.Add(-5 * time.Minute)}, nil
+	return appToken{auth.Secret(made.GetToken()), made.GetExpiresAt().Add(-5 * time.Minute)}, nil
 }

@@ -1,9 +1,7 @@
 package forge
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,51 +11,21 @@ import (
 )
 
 // bitbucket is the REST API of Bitbucket Cloud, which does not say whether
-// there are conflicts. It is called by hand: the client that others keep gives
-// no call a context, so none could be stopped.
-type bitbucket struct {
-	http  *http.Client
-	base  string // with a slash at the end
-	token auth.Secret
-}
+// there are conflicts. It is called by hand: see
+// docs/decisions/0002-dependencies.md.
+type bitbucket struct{ rest }
 
 func newBitbucket(h *http.Client, server string, token auth.Secret) bitbucket {
-	base := server + "/2.0/"
+	r := rest{h, server + "/2.0/", bearer(token)}
 	if u, err := url.Parse(server); err == nil && strings.EqualFold(u.Hostname(), "bitbucket.org") {
-		base = "https://api.bitbucket.org/2.0/"
+		r.base = "https://api.bitbucket.org/2.0/"
 	}
-	return bitbucket{h, base, token}
-}
-
-// do makes a call with JSON bodies.
-func (b bitbucket) do(ctx context.Context, method, path string, body, into any) error {
-	var content []byte
-	if body != nil {
-		var err error
-		if content, err = json.Marshal(body); err != nil {
-			return err
-		}
-	}
-	request, err := http.NewRequestWithContext(ctx, method, b.base+path, bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	if user, password, pair := strings.Cut(string(b.token), ":"); pair {
+	if user, password, pair := strings.Cut(string(token), ":"); pair {
+		request := &http.Request{Header: http.Header{}}
 		request.SetBasicAuth(user, password)
-	} else if b.token != "" {
-		request.Header.Set("Authorization", "Bearer "+string(b.token))
+		r.authorization = auth.Secret(request.Header.Get("Authorization"))
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json")
-	answer, err := b.http.Do(request)
-	if err != nil {
-		return plain(err)
-	}
-	defer answer.Body.Close()
-	if into == nil {
-		return nil
-	}
-	return json.NewDecoder(answer.Body).Decode(into)
+	return bitbucket{r}
 }
 
 type bitbucketPull struct {
@@ -119,8 +87,10 @@ func (b bitbucket) Open(ctx context.Context, repository string, p NewPullRequest
 
 func (b bitbucket) Get(ctx context.Context, repository string, number int64) (*PullRequest, error) {
 	var p bitbucketPull
-	err := b.do(ctx, http.MethodGet, fmt.Sprintf("%s/%d", b.path(repository), number), nil, &p)
-	return p.pull(), err
+	if err := b.do(ctx, http.MethodGet, fmt.Sprintf("%s/%d", b.path(repository), number), nil, &p); err != nil {
+		return nil, err
+	}
+	return p.pull(), nil
 }
 
 func (b bitbucket) Close(ctx context.Context, repository string, number int64) error {

@@ -4,15 +4,14 @@
 //
 // A Server is one of them with its credentials. Git itself does not care which
 // it is; pull requests go through the clients that the forges' makers or users
-// keep. The package holds no state but the short-lived tokens of GitHub Apps.
+// keep, where one serves (docs/decisions/0002-dependencies.md). The package
+// holds no state but the short-lived tokens of GitHub Apps.
 package forge
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +48,7 @@ type Forges struct {
 
 // New makes a Forges.
 func New() *Forges {
-	return &Forges{http: &http.Client{Timeout: 30 * time.Second}, apps: map[auth.Secret]appToken{}, now: time.Now}
+	return &Forges{http: newHTTP(time.Now), apps: map[auth.Secret]appToken{}, now: time.Now}
 }
 
 // Remote is a repository of a server, as git reaches it.
@@ -110,18 +109,4 @@ func CheckToken(kind Kind, token auth.Secret) error {
 	}
 	_, _, err := parseApp(token)
 	return err
-}
-
-// githubAPI is where the REST API of a GitHub server is.
-func githubAPI(server string) string {
-	u, err := url.Parse(server)
-	if err == nil && strings.EqualFold(u.Hostname(), "github.com") {
-		return "https://api.github.com/"
-	}
-	return server + "/api/v3/"
-}
-
-// decode reads a JSON answer of up to 1 MB.
-func decode(res *http.Response, into any) error {
-	return json.NewDecoder(http.MaxBytesReader(nil, res.Body, 1<<20)).Decode(into)
 }

@@ -25,6 +25,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/hadronhq/hadron/internal/auth"
 )
@@ -244,6 +245,7 @@ var denied = regexp.MustCompile(`(?i)authentication failed|could not read (usern
 func (g *Git) explain(c call, said string, err error) error {
 	var lines []string
 	for line := range strings.Lines(said) {
+		line = strings.Map(printable, strings.ToValidUTF8(line, "\uFFFD")) // the server may have written it
 		line = strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "fatal: "), "remote: "))
 		if line != "" {
 			lines = append(lines, line)
@@ -264,6 +266,13 @@ func (g *Git) explain(c call, said string, err error) error {
 		message = "authentication failed: the server does not accept the credentials"
 	}
 	return &Error{Doing: c.doing, Message: message, Denied: c.remote != nil && denied.MatchString(said)}
+}
+
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return ' '
+	}
+	return r
 }
 
 // bounded keeps what is written to it up to a size and drops the rest.
