@@ -119,6 +119,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err != nil {
 		return s, fmt.Errorf("master key: %w", err)
 	}
+	s.store.SealWith(outputSealer(sealer))
 	root, err := loadRootKey(ctx, c, s.store, sealer)
 	if err != nil {
 		return s, fmt.Errorf("root access key: %w", err)

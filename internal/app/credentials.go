@@ -167,6 +167,17 @@ func loadSealer(ctx context.Context, c Config, db *store.Store) (*auth.Sealer, e
 	return sealer, err
 }
 
+// outputSealer is what the store seals sensitive outputs with.
+func outputSealer(s *auth.Sealer) store.Sealer {
+	return store.Sealer{
+		Seal: func(text, name string) string { return s.Seal(auth.Secret(text), name) },
+		Open: func(sealed, name string) (string, error) {
+			text, err := s.Open(sealed, name)
+			return string(text), err
+		},
+	}
+}
+
 // checkSealer opens what the first master key has sealed.
 func checkSealer(ctx context.Context, sealer *auth.Sealer, db *store.Store) error {
 	const name = "master-key-check"

@@ -16,6 +16,9 @@ import (
 func (p *Plane) PreviewCreation(ctx context.Context, in *api.PreviewCreationInput) (*api.PreviewCreationOutput, error) {
 	c, err := p.creation(in)
 	if err != nil {
+		if refused := p.authorize(ctx, "PreviewCreation", anyResource); refused != nil {
+			return nil, refused
+		}
 		return nil, err
 	}
 	var plans []planned

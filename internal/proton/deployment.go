@@ -1,6 +1,9 @@
 package proton
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Goal is what a deployment is to achieve.
 type Goal string
@@ -246,6 +249,24 @@ type Inputs struct {
 	// Repository is where pull requests are opened for it; nil: it is
 	// provisioned directly.
 	Repository *ProvisioningRepository `json:"repository,omitempty"`
+}
+
+// Clone is a copy whose lists can be changed one by one; nil of nil.
+func (in *Inputs) Clone() *Inputs {
+	if in == nil {
+		return nil
+	}
+	next := *in
+	next.Instances = slices.Clone(in.Instances)
+	if in.Environment != nil {
+		e := *in.Environment
+		next.Environment = &e
+	}
+	if in.Component != nil {
+		c := *in.Component
+		next.Component = &c
+	}
+	return &next
 }
 
 // ComponentFacts are what rendering sees of a component: its own texts, or as

@@ -143,7 +143,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 			return err
 		}
 		if status.Done {
-			if err := p.finish(ctx, d, outcome(method, status), log); err != nil {
+			if err := p.finish(ctx, d, outcome(method, run, status), log); err != nil {
 				return err
 			}
 			return forget(ctx, driver, run.ID)
@@ -201,8 +201,9 @@ func hopeless(err error) proton.Cause {
 	return ""
 }
 
-// outcome is how a driver's last status reads for the domain.
-func outcome(method engine.Method, s engine.Status) proton.Outcome {
+// outcome is how a driver's last status reads for the domain. An output that has
+// a secret of the run in it is as secret.
+func outcome(method engine.Method, run engine.Run, s engine.Status) proton.Outcome {
 	o := proton.Outcome{Failure: s.Failure, Cancelled: s.Cancelled}
 	if s.Cancelled {
 		return o
@@ -214,8 +215,10 @@ func outcome(method engine.Method, s engine.Status) proton.Outcome {
 		o.Cause = proton.CauseRun
 		return o
 	}
+	redact := engine.NewRedactor(run.Secrets...)
 	for _, out := range s.Outputs {
-		o.Outputs = append(o.Outputs, proton.Output{Key: out.Key, Value: out.Value, Sensitive: out.Sensitive})
+		sensitive := out.Sensitive || redact.String(out.Value) != out.Value
+		o.Outputs = append(o.Outputs, proton.Output{Key: out.Key, Value: out.Value, Sensitive: sensitive})
 	}
 	for _, res := range s.Resources {
 		o.Resources = append(o.Resources, proton.ProvisionedResource{Name: res.Name, Identifier: res.Identifier, Engine: string(method)})
@@ -315,7 +318,7 @@ func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) err
 		run.Log = log
 		var status engine.Status
 		if status, err = driver.Cancel(held, run, d.Checkpoint); status.Done {
-			end = outcome(method, status)
+			end = outcome(method, run, status)
 		}
 	}
 	switch cause := context.Cause(held); {

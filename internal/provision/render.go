@@ -44,6 +44,9 @@ func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, l
 	}
 	for _, f := range rendered.Files {
 		run.Files = append(run.Files, engine.File(f))
+		if engine.Method(method) == engine.CloudFormation {
+			run.Secrets = append(run.Secrets, bundle.NoEcho(f.Content)...)
+		}
 	}
 	if run.Repository != nil {
 		run.Files = append(run.Files, metadata(d))

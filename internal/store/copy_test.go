@@ -23,6 +23,7 @@ func TestDatabasesAreCopiedThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
+	outputs := []proton.Output{{Key: "Token", Value: "secret", Sensitive: true}, {Key: "Net", Value: "sealed:no"}}
 	err = first.Update(ctx, func(tx *store.Tx) error {
 		for n := range 30 {
 			e := proton.Environment{Scope: scope, Name: fmt.Sprintf("Env-%d-é", n)}
@@ -35,7 +36,7 @@ func TestDatabasesAreCopiedThereAndBack(t *testing.T) {
 				return err
 			}
 		}
-		d := proton.Deployment{Scope: scope, ID: "d", Goal: proton.GoalApply, Status: proton.InProgress, Ready: true}
+		d := proton.Deployment{Scope: scope, ID: "d", Goal: proton.GoalApply, Status: proton.InProgress, Ready: true, Outputs: outputs}
 		return errors.Join(tx.InsertBundle(ctx, "sha256:1", []byte{0, 1, 255}, time.Now()), tx.InsertDeployments(ctx, d))
 	})
 	if err != nil {
@@ -69,6 +70,10 @@ func TestDatabasesAreCopiedThereAndBack(t *testing.T) {
 			archive, err := tx.Bundle(ctx, "sha256:1")
 			if err != nil || string(archive) != "\x00\x01\xff" {
 				t.Errorf("bundle %q, %v", archive, err)
+			}
+			d, _, err := tx.DeploymentByID(ctx, "d")
+			if diff := cmp.Diff(outputs, d.Outputs); diff != "" || err != nil {
+				t.Errorf("outputs: %v (-want +got):\n%s", err, diff)
 			}
 			return nil
 		})

@@ -46,7 +46,11 @@ func (tx *Tx) fresh(d proton.Deployment) jobs.Job {
 func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) error {
 	var queue []jobs.Job
 	for _, d := range ds {
-		if err := deployments.add(ctx, tx, d); err != nil {
+		row, err := tx.store.sealed(d)
+		if err != nil {
+			return err
+		}
+		if err := deployments.add(ctx, tx, row); err != nil {
 			return err
 		}
 		if d.Ready && d.Status.Running() {
@@ -58,7 +62,7 @@ func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) er
 
 // Deployment reads a deployment of a scope. NotFound without it.
 func (tx *Tx) Deployment(ctx context.Context, s proton.Scope, id string) (proton.Deployment, error) {
-	d, ok, err := deployments.get(ctx, tx, id)
+	d, ok, err := tx.DeploymentByID(ctx, id)
 	if err == nil && (!ok || d.Scope != s) {
 		err = proton.NoDeployment(id)
 	}
@@ -67,23 +71,31 @@ func (tx *Tx) Deployment(ctx context.Context, s proton.Scope, id string) (proton
 
 // DeploymentByID reads a deployment of any scope; ok is false without it.
 func (tx *Tx) DeploymentByID(ctx context.Context, id string) (proton.Deployment, bool, error) {
-	return deployments.get(ctx, tx, id)
+	d, ok, err := deployments.get(ctx, tx, id)
+	if err == nil {
+		err = tx.store.open(&d)
+	}
+	return d, ok, err
 }
 
 // SaveDeployment writes a deployment back that nobody works on.
 func (tx *Tx) SaveDeployment(ctx context.Context, d proton.Deployment) error {
-	return deployments.save(ctx, tx, d)
+	row, err := tx.store.sealed(d)
+	if err != nil {
+		return err
+	}
+	return deployments.save(ctx, tx, row)
 }
 
 // ReleaseDeployment makes a waiting deployment ready and queues it. One that
 // is ready already is left alone.
 func (tx *Tx) ReleaseDeployment(ctx context.Context, id string) error {
-	d, ok, err := deployments.get(ctx, tx, id)
+	d, ok, err := tx.DeploymentByID(ctx, id)
 	if err != nil || !ok || d.Ready {
 		return err
 	}
 	d.Ready = true
-	if err := deployments.save(ctx, tx, d); err != nil {
+	if err := tx.SaveDeployment(ctx, d); err != nil {
 		return err
 	}
 	if err := tx.AddMilestone(ctx, id, proton.Milestone{At: time.Now(), Kind: proton.MilestoneReleased}); err != nil {
@@ -152,7 +164,7 @@ func (tx *Tx) ClaimDeployment(ctx context.Context, id string, attempt int64, own
 	if err != nil || n == 0 {
 		return proton.Deployment{}, false, err
 	}
-	return deployments.get(ctx, tx, id)
+	return tx.DeploymentByID(ctx, id)
 }
 
 // HeldDeployment reads a deployment for the worker that claimed an attempt.
@@ -162,13 +174,20 @@ func (tx *Tx) HeldDeployment(ctx context.Context, id string, attempt int64) (pro
 	if err == nil && !ok {
 		err = jobs.ErrLost
 	}
+	if err == nil {
+		err = tx.store.open(&d)
+	}
 	return d, err
 }
 
 // SaveHeldDeployment writes a deployment back for the worker that holds its
 // attempt. jobs.ErrLost if that has been superseded.
 func (tx *Tx) SaveHeldDeployment(ctx context.Context, d proton.Deployment) error {
-	values := deployments.values(&d)
+	row, err := tx.store.sealed(d)
+	if err != nil {
+		return err
+	}
+	values := deployments.values(&row)
 	args := append(append([]any{}, values[1:]...), d.ID, d.Attempt)
 	n, err := tx.execCount(ctx, deployments.update+" AND attempt = ?", args...)
 	if err == nil && n == 0 {

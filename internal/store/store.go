@@ -32,6 +32,7 @@ type Store struct {
 	reader  *sql.DB
 	queue   *jobs.Queue
 	shares  shares
+	sealer  Sealer
 	log     *slog.Logger
 	lock    *os.File  // of a SQLite file
 	bell    *doorbell // of a PostgreSQL database

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,12 @@ func open(t testing.TB, database string) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.SealWith(store.Sealer{ // any will do that is not the text itself
+		Seal: func(text, name string) string { return name + "/" + text + "/sealed" },
+		Open: func(sealed, name string) (string, error) {
+			return strings.TrimSuffix(strings.TrimPrefix(sealed, name+"/"), "/sealed"), nil
+		},
+	})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

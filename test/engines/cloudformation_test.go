@@ -38,8 +38,8 @@ func stackService(instance, pipeline string) files {
 // Templates for the scripted CloudFormation, which is asynchronous and tells of
 // roles and tags.
 const (
-	scriptedNet = `{"Resources": {"Net": {"Type": "Test::A::Net", "Properties": {"Value": "{{ environment.inputs.size }}"}}},
-		"Outputs": {"Net": {"Value": "net-{{ environment.inputs.size }}"}}}`
+	scriptedNet = `{"Parameters": {"Password": {"Type": "String", "NoEcho": true, "Default": "hunter2-{{ environment.name }}"}}, "Resources": {"Net": {"Type": "Test::A::Net", "Properties": {"Value": "{{ environment.inputs.size }}"}}},
+		"Outputs": {"Net": {"Value": "net-{{ environment.inputs.size }}"}, "Database": {"Value": "db:hunter2-{{ environment.name }}"}}}`
 	scriptedApp = `{"Resources": {"App": {"Type": "Test::An::App", "Properties": {"Value": "{{ service_instance.inputs.port }}"}}},
 		"Outputs": {"Url": {"Value": "{{ service_instance.name }} on {{ environment.outputs.Net }}"}}}`
 	scriptedPipeline = `{"Resources": {"Pipe": {"Type": "Test::A::Pipe", "Properties": {"Value": "{{ pipeline.inputs.step }}"}}},
@@ -54,6 +54,9 @@ func TestServiceOnCloudFormationGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s.serviceTemplate("web", "net", stackService(scriptedApp, scriptedPipeline))
 	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) })
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
+	if got := s.outputs("one")["Database"]; got != "<sensitive>" {
+		t.Errorf("an output with the value of a parameter with NoEcho: %s", got)
+	}
 	ctx := t.Context()
 	create := shopInput("web", twoInstances, true)
 	if _, err := s.CreateService(ctx, create); err == nil || err.Error() != "ValidationException: Operation cannot be run until pipeline roles have been configured" {
