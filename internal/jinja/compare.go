@@ -96,7 +96,7 @@ func (r *run) equalAt(a, b any, depth int) bool {
 		return ok && r.equalDicts(x, y, depth)
 	case *rangeValue:
 		y, ok := b.(*rangeValue)
-		return ok && x.length == y.length && (x.length == 0 || x.start == y.start && (x.length == 1 || x.step == y.step))
+		return ok && x.equals(y)
 	case *dictView:
 		y, ok := b.(*dictView)
 		return ok && r.equalViews(x, y, depth)
@@ -312,18 +312,6 @@ func (r *run) contains(container, item any) bool {
 			return true
 		}
 	}
-}
-
-func (v *rangeValue) has(n any) bool {
-	i, ok := n.(int64)
-	if f, isFloat := n.(float64); isFloat && f == math.Trunc(f) && math.Abs(f) < 1<<62 {
-		i, ok = int64(f), true
-	}
-	if !ok || v.length == 0 || (i-v.start)%v.step != 0 {
-		return false
-	}
-	k := (i - v.start) / v.step
-	return k >= 0 && k < v.length
 }
 
 // sortBy orders n things by a key, without moving equal ones, and hands the

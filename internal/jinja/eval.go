@@ -362,7 +362,7 @@ func (r *run) cut(v any, start, stop, step, count int) any {
 		return sameKind(v, string(out))
 	}
 	if rng, ok := v.(*rangeValue); ok {
-		return newRange(rng.at(int64(start)), rng.at(int64(stop)), rng.step*int64(step))
+		return rng.cut(start, stop, step)
 	}
 	items := r.items(v)
 	r.allocItems(count)

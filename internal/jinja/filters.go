@@ -118,7 +118,7 @@ func (r *run) parseNumber(v any) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	s = strings.TrimFunc(s, isSpace)
+	s = latinDigits(strings.TrimFunc(s, isSpace))
 	if strings.ContainsAny(s, "xXpP") {
 		return 0, false
 	}
@@ -195,7 +195,7 @@ func (r *run) parseInt(s string, base int) (any, bool) {
 	if base != 0 && (base < 2 || base > 36) {
 		return nil, false
 	}
-	s = strings.TrimFunc(s, isSpace)
+	s = latinDigits(strings.TrimFunc(s, isSpace))
 	if len(s) > 4400 {
 		return nil, false
 	}

@@ -117,7 +117,7 @@ func (r *run) caseless(sensitive any) func(any) any {
 	}
 	return func(v any) any {
 		if s, ok := text(v); ok {
-			return strings.ToLower(s)
+			return lower(s)
 		}
 		return v
 	}

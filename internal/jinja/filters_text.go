@@ -10,7 +10,7 @@ import (
 
 var textFilters = table(
 	define("capitalize", "s", softText(capitalize)),
-	define("lower", "s", softText(strings.ToLower)),
+	define("lower", "s", softText(lower)),
 	define("upper", "s", softText(upper)),
 	define("title", "s", func(r *run, a []any) any {
 		s := titleFilter(r.str(a[0])) // plain text, also of Markup
@@ -58,7 +58,7 @@ var textFilters = table(
 	define("truncate", "s length? killwords? end? leeway?", filterTruncate),
 	define("wordcount", "s", func(r *run, a []any) any {
 		return int64(len(strings.FieldsFunc(r.str(a[0]), func(c rune) bool {
-			return c != '_' && !unicode.IsLetter(c) && !unicode.IsNumber(c)
+			return !isWordRune(c)
 		})))
 	}),
 	define("wordwrap", "s width? break_long_words? wrapstring? break_on_hyphens?", filterWordwrap),
@@ -86,21 +86,25 @@ func softText(f func(string) string) func(*run, []any) any {
 // titleFilter is Jinja's title: words start after spaces, hyphens and brackets.
 func titleFilter(s string) string {
 	var b strings.Builder
-	start := true
-	for _, c := range s {
-		switch {
-		case c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || isSpace(c):
-			start = true
+	for s != "" {
+		c, size := utf8.DecodeRuneInString(s)
+		if startsWords(c) {
 			b.WriteRune(c)
-		case start:
-			start = false
-			b.WriteString(upper(string(c)))
-		default:
-			b.WriteRune(unicode.ToLower(c))
+			s = s[size:]
+			continue
 		}
+		end := strings.IndexFunc(s, startsWords)
+		if end < 0 {
+			end = len(s)
+		}
+		b.WriteString(upperRune(c))
+		b.WriteString(lower(s[size:end]))
+		s = s[end:]
 	}
 	return b.String()
 }
+
+func startsWords(c rune) bool { return strings.ContainsRune("-({[<", c) || isSpace(c) }
 
 func filterIndent(r *run, a []any) any {
 	s := r.mustText(a[0])
@@ -268,7 +272,7 @@ func (w wrapper) wrap(s string) []string {
 	chunks := w.chunks(s)
 	var lines []string
 	for len(chunks) > 0 {
-		if len(lines) > 0 && strings.TrimFunc(chunks[0], isWrapSpace) == "" {
+		if len(lines) > 0 && strings.TrimFunc(chunks[0], isSpace) == "" {
 			chunks = chunks[1:]
 		}
 		var line []string
@@ -285,7 +289,7 @@ func (w wrapper) wrap(s string) []string {
 		if len(chunks) > 0 && runeLen(chunks[0]) > w.width {
 			line, chunks = w.breakLong(line, size, chunks)
 		}
-		if n := len(line); n > 0 && strings.TrimFunc(line[n-1], isWrapSpace) == "" {
+		if n := len(line); n > 0 && strings.TrimFunc(line[n-1], isSpace) == "" {
 			line = line[:n-1]
 		}
 		if len(line) > 0 {
@@ -342,7 +346,7 @@ func (w wrapper) chunks(s string) []string {
 func hyphenChunks(word string) []string {
 	cs := []rune(word)
 	isWord := func(i int) bool {
-		return i >= 0 && i < len(cs) && (cs[i] == '_' || unicode.IsLetter(cs[i]) || unicode.IsNumber(cs[i]))
+		return i >= 0 && i < len(cs) && isWordRune(cs[i])
 	}
 	isLetter := func(i int) bool { return isWord(i) && !unicode.IsDigit(cs[i]) }
 	isHyphen := func(i int) bool { return i >= 0 && i < len(cs) && cs[i] == '-' }
@@ -366,9 +370,8 @@ func hyphenChunks(word string) []string {
 		case run-i >= 2 && i > start && wordPunct(cs[i-1]) && isWord(run):
 			cut(i)
 			cut(run)
-		case run-i == 1 && i-2 >= start && isLetter(i-2) && isLetter(i-1) && isLetter(i+1) && (isLetter(i+2) || isHyphen(i+2) && isLetter(i+3)):
-			cut(i + 1)
-		case run-i == 1 && i-2 >= start && isLetter(i-1) && isHyphen(i-2) && isLetter(i+1) && (isLetter(i+2) || isHyphen(i+2) && isLetter(i+3)):
+		case run-i == 1 && i > start && isLetter(i-1) && (isLetter(i-2) || isHyphen(i-2) && isLetter(i-3)) &&
+			isLetter(i+1) && (isLetter(i+2) || isHyphen(i+2) && isLetter(i+3)):
 			cut(i + 1)
 		}
 		i = run - 1
@@ -378,5 +381,5 @@ func hyphenChunks(word string) []string {
 }
 
 func wordPunct(c rune) bool {
-	return c == '_' || unicode.IsLetter(c) || unicode.IsNumber(c) || strings.ContainsRune(`!"'&.,?`, c)
+	return isWordRune(c) || strings.ContainsRune(`!"'&.,?`, c)
 }

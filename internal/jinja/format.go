@@ -139,7 +139,7 @@ func (r *run) appendRepr(b *strings.Builder, v any) {
 		b.WriteByte(')')
 		return
 	case *rangeValue:
-		if v.step == 1 {
+		if v.step == int64(1) {
 			fmt.Fprintf(b, "range(%d, %d)", v.start, v.stop)
 		} else {
 			fmt.Fprintf(b, "range(%d, %d, %d)", v.start, v.stop, v.step)

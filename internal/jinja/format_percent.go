@@ -48,7 +48,7 @@ type percentFormatter struct {
 // tuples and plain values.
 func (p *percentFormatter) lenient() bool {
 	switch p.args.(type) {
-	case *dict, *list, *rangeValue:
+	case *dict, *list, *rangeValue, *undefined:
 		return true
 	}
 	return p.named
@@ -65,7 +65,9 @@ func (p *percentFormatter) next() any {
 // numberOrStar reads a width or precision.
 func (p *percentFormatter) numberOrStar(s string) (n int, rest string) {
 	if strings.HasPrefix(s, "*") {
-		v, ok := p.next().(int64)
+		star := p.next()
+		p.r.refuse(star)
+		v, ok := star.(int64)
 		if !ok {
 			p.r.failf("* wants int")
 		}
@@ -153,6 +155,7 @@ func (p *percentFormatter) namedValue(s string) (any, string) {
 			depth++
 		case ')':
 			if depth--; depth == 0 {
+				p.r.refuse(p.args)
 				d, ok := p.args.(*dict)
 				if !ok {
 					p.r.failf("format requires a mapping")

@@ -22,7 +22,7 @@ func pickOf[T any](g *generate, of ...T) T { return of[g.n(len(of))] }
 
 func (g *generate) vars() *Map {
 	m := NewMap()
-	m.Set("s", pickOf(g, "abc", "Hello World", "", "a-b_c d", "it's", `q"x"'`, "línea\n2", "<b>&x</b>", "  pad ", "a,b,,c", "12", "-3.7", "ÀÉß", "tab\tx", "one two  three", "x=1"))
+	m.Set("s", pickOf(g, "abc", "Hello World", "", "a-b_c d", "it's", `q"x"'`, "línea\n2", "<b>&x</b>", "  pad ", "a,b,,c", "12", "-3.7", "ÀÉß", "tab\tx", "one two  three", "x=1", "ﬁx ŉa-ß", "ΑΣ ΟΔΟΣ'Σ", "ǆx İı", "①²一½٣", "ǰ\u00a0ᾳ"))
 	m.Set("t", pickOf(g, "xyz", "World", "a", ",", " ", "%s and %s", "{} {}", "ABC", "0x1F", "1e3"))
 	m.Set("i", pickOf[any](g, int64(0), int64(1), int64(-7), int64(42), int64(1<<40)))
 	m.Set("j", pickOf[any](g, int64(2), int64(-3), int64(10), true))

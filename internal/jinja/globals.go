@@ -33,34 +33,6 @@ var globals = map[string]any{
 	}),
 }
 
-func globalRange(r *run, args []any, kw []kwarg) any {
-	if len(kw) > 0 {
-		r.failf("range() takes no keyword arguments")
-	}
-	if len(args) < 1 || len(args) > 3 {
-		r.failf("range expected 1 to 3 arguments, got %d", len(args))
-	}
-	var n [3]int64
-	for i, a := range args {
-		n[i] = int64(r.smallInt(a, -1<<31))
-	}
-	start, stop, step := n[0], n[1], n[2]
-	switch len(args) {
-	case 1:
-		start, stop, step = 0, n[0], 1
-	case 2:
-		step = 1
-	}
-	if step == 0 {
-		r.failf("range() arg 3 must not be zero")
-	}
-	v := newRange(start, stop, step)
-	if v.length > maxRange {
-		r.failf("Range too big. Ranges of more than %d items are not allowed.", maxRange)
-	}
-	return v
-}
-
 // cycler returns its items in turn.
 type cycler struct {
 	items []any

@@ -23,6 +23,7 @@ func TestHostileTemplatesFail(t *testing.T) {
 		"huge power":                             "{{ 2 ** (10 ** 9) }}",
 		"huge power of a power":                  "{{ 10 ** 4000 * 10 ** 4000 }}",
 		"growing integer":                        "{% set ns = namespace(n=3) %}{% for i in range(100) %}{% set ns.n = ns.n * ns.n %}{% endfor %}",
+		"many powers":                            "{% for i in range(100000) %}{% set x = 1.1 ** 2.5 %}{% endfor %}",
 		"huge range":                             "{{ range(10 ** 9) | list }}",
 		"range with a huge step":                 "{{ range(10 ** 30) | list }}",
 		"nested loops":                           strings.Repeat("{% for a in range(1000) %}", 4) + strings.Repeat("{% endfor %}", 4),

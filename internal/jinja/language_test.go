@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/big"
 	"strings"
 	"sync"
@@ -21,6 +22,21 @@ func testVars() *Map {
 	m.Set("lst", []any{int64(1), int64(2), int64(3)})
 	m.Set("s", "x")
 	return m
+}
+
+// Other powers than these are compared with Python's, with enough digits, by TestSameAsPython.
+func TestPowersAreCorrectlyRounded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ x, y, want float64 }{
+		{0.1, 3, 0.0010000000000000002}, {0.9999999999999999, 0.5, 0.9999999999999999}, {5e-324, 0.5, 2.2227587494850775e-162},
+		{math.MaxFloat64, 0.99, 1.4865119482528833e+305}, {36, 1.5, 216}, {0.3, -7.3, 6561.676882334008}, {-2.5, -3, -0.064},
+		{1e-300, 1.02, 9.999999999999877e-307}, {68719738881, 1.5, 1.801450158918861e+16}, {1.1, 123.456, 128876.97651992989},
+		{0, 0, 1}, {-1, math.Inf(1), 1}, {2, -1074, 5e-324}, {2, 1024, math.Inf(1)}, {math.Inf(-1), 3, math.Inf(-1)},
+	} {
+		if got := pow(c.x, c.y); got != c.want {
+			t.Errorf("%v ** %v: got %v, want %v", c.x, c.y, got, c.want)
+		}
+	}
 }
 
 // The wanted outputs are what Python's Jinja2 3.1 gives.
@@ -91,11 +107,17 @@ func TestLanguage(t *testing.T) {
 		{"{{ 'a b' | urlencode }} {{ {'a': 'x y', 'b': '&'} | urlencode }}", "a%20b a=x+y&b=%26"},
 		{"{{ {'class': 'a b', 'x': none, 'y': '<'} | xmlattr }}", ` class="a b" y="&lt;"`},
 		{"{{ 'one two three' | wordwrap(7) }}", "one two\nthree"},
+		{"{{ 'x -p-a-d- p-a-de' | wordwrap(4, false) }}", "x\n-p-a-d-\np-a-\nde"},
+		{"{{ 'ΑΣ ΟΔΟΣ ﬁ ŉ' | lower }} {{ 'ﬁ ŉ ß' | upper }} {{ 'ﬁ-x' | title }} {{ 'ﬁx ß'.title() }} {{ 'ǆA' | capitalize }} {{ 'ᾳß'.swapcase() }} {{ 'ẞς'.casefold() }}", "ας οδος ﬁ ŉ FI ʼN SS FI-X Fix Ss ǅa ΑΙSS ssσ"},
+		{"{{ '٣' | int }} {{ '١.٥' | float }} {{ '²'.isdigit() }}{{ '一'.isnumeric() }}{{ 'x·'.isidentifier() }} {{ 'a①' | wordcount }}", "3 1.5 TrueTrueTrue 1"},
+		{"{{ 'abc' % missing }}", "abc"},
 		{"{{ 'hello wORLD-foo' | title }} {{ \"it's ok\".title() }}", "Hello World-Foo It'S Ok"},
 		// containers
 		{"{{ (1,) }} {{ () }} {{ (1, 2) }} {{ [none, true] }} {{ {1: 'a', 'b': 2.0, none: ()} }}", "(1,) () (1, 2) [None, True] {1: 'a', 'b': 2.0, None: ()}"},
 		{"{{ lst[::-1] }} {{ lst[5:] }} {{ lst[-2:] }} {{ (1, 2, 3)[:2] }}", "[3, 2, 1] [] [2, 3] (1, 2)"},
 		{"{{ {1: 'a'}[true] }} {{ {1.0: 'b'}[1] }} {{ {'a': 1} == {'a': 1.0} }}", "a b True"},
+		{"{{ range(-12345678901) }} {{ range(2 ** 40, 2 ** 40 + 5, 2) | list }} {{ range(10 ** 30, 10 ** 30 - 2, -1)[1:] | list }} {{ 10 ** 30 in range(10 ** 30, 10 ** 30 + 1) }}", "range(0, -12345678901) [1099511627776, 1099511627778, 1099511627780] [999999999999999999999999999999] True"},
+		{"{{ range(9)[1::3] }} {{ range(9)[::-1][2] }} {{ range(0, 3, 2) == range(0, 4, 2) }} {{ 4.0 in range(0, 9, 2) }} {{ 5 in range(9, 0, -2) }}", "range(1, 9, 3) 6 True True True"},
 		{"{{ lst.append(4) }}{{ lst }}", "None[1, 2, 3, 4]"},
 		{"{{ [[2, 'b'], [1, 'a']] | sort }} {{ ['b', 'A'] | sort }} {{ ['b', 'A'] | sort(case_sensitive=true) }}", "[[1, 'a'], [2, 'b']] ['A', 'b'] ['A', 'b']"},
 		{"{{ [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}] | groupby('n') }}", "[('x', [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}])]"},

@@ -306,16 +306,16 @@ func (l *lexer) name() {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(l.src[l.pos:])
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '·' {
+		if !isWordRune(r) && !continuesIdentifier(r) {
 			break
 		}
 		l.pos += size
 	}
-	first, _ := utf8.DecodeRuneInString(l.src[start:])
 	if l.pos == start {
+		first, _ := utf8.DecodeRuneInString(l.src[start:])
 		l.failf(start, "unexpected char %s", reprString(string(first)))
 	}
-	if first != '_' && !unicode.IsLetter(first) {
+	if !isIdentifier(l.src[start:l.pos]) {
 		l.failf(start, "Invalid character in identifier")
 	}
 	l.emit(token{kind: tokName, pos: start, end: l.pos, text: l.src[start:l.pos]})

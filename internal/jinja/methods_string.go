@@ -11,24 +11,22 @@ import (
 var stringMethods = table(
 	stringMap("capitalize", capitalize),
 	stringMap("casefold", caseFold),
-	stringMap("lower", strings.ToLower),
+	stringMap("lower", lower),
 	stringMap("upper", upper),
 	stringMap("title", titleWords),
 	stringMap("swapcase", swapCase),
-	stringTest("isalnum", func(s string) bool {
-		return allRunes(s, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) })
-	}),
+	stringTest("isalnum", func(s string) bool { return allRunes(s, isAlphanumeric) }),
 	stringTest("isalpha", func(s string) bool { return allRunes(s, unicode.IsLetter) }),
 	stringTest("isascii", isASCII),
 	stringTest("isdecimal", func(s string) bool { return allRunes(s, unicode.IsDigit) }),
 	stringTest("isdigit", func(s string) bool { return allRunes(s, isDigitRune) }),
 	stringTest("isidentifier", isIdentifier),
-	stringTest("islower", func(s string) bool { return isCased(s, unicode.IsLower, unicode.IsUpper) }),
-	stringTest("isnumeric", func(s string) bool { return allRunes(s, unicode.IsNumber) }),
+	stringTest("islower", func(s string) bool { return isCased(s, isLowerRune, isUpperRune) }),
+	stringTest("isnumeric", func(s string) bool { return allRunes(s, isNumericRune) }),
 	stringTest("isprintable", func(s string) bool { return s == "" || allRunes(s, unicode.IsPrint) }),
 	stringTest("isspace", func(s string) bool { return allRunes(s, isSpace) }),
 	stringTest("istitle", isTitle),
-	stringTest("isupper", func(s string) bool { return isCased(s, unicode.IsUpper, unicode.IsLower) }),
+	stringTest("isupper", func(s string) bool { return isCased(s, isUpperRune, isLowerRune) }),
 	define("strip", "self chars? /", func(r *run, a []any) any { return strip(r, a, true, true) }),
 	define("lstrip", "self chars? /", func(r *run, a []any) any { return strip(r, a, true, false) }),
 	define("rstrip", "self chars? /", func(r *run, a []any) any { return strip(r, a, false, true) }),
@@ -73,10 +71,6 @@ func stringMap(name string, f func(string) string) *builtin {
 
 func stringTest(name string, f func(string) bool) *builtin {
 	return define(name, "self /", func(r *run, a []any) any { return f(r.mustText(a[0])) })
-}
-
-func isDigitRune(c rune) bool {
-	return unicode.IsDigit(c) || strings.ContainsRune("²³¹⁰⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", c)
 }
 
 func strip(r *run, a []any, left, right bool) any {

@@ -33,8 +33,20 @@ func (r *run) binary(op operator, a, b any) any {
 		}
 	}
 	r.refuse(a)
+	if op == opMod {
+		// A text without placeholders can be formatted even by what is undefined.
+		if s, ok := a.(markup); ok {
+			return markup(r.percentFormat(string(s), b, r.escaped))
+		}
+		if s, ok := text(a); ok {
+			return r.percentFormat(s, b, nil)
+		}
+	}
 	r.refuse(b)
 	switch op {
+	case opSub:
+		r.refuseSet(a)
+		r.refuseSet(b)
 	case opAdd:
 		if v, ok := r.concat(a, b); ok {
 			return v
@@ -42,13 +54,6 @@ func (r *run) binary(op operator, a, b any) any {
 	case opMul:
 		if v, ok := r.repeat(a, b); ok {
 			return v
-		}
-	case opMod:
-		if s, ok := a.(markup); ok {
-			return markup(r.percentFormat(string(s), b, r.escaped))
-		}
-		if s, ok := text(a); ok {
-			return r.percentFormat(s, b, nil)
 		}
 	}
 	if v, ok := r.arithmetic(op, a, b); ok {
@@ -60,6 +65,13 @@ func (r *run) binary(op operator, a, b any) any {
 	}
 	r.failf("unsupported operand type(s) for %s: '%s' and '%s'", name, typeName(a), typeName(b))
 	return nil
+}
+
+// refuseSet fails for an operand that makes the difference a set.
+func (r *run) refuseSet(v any) {
+	if view, ok := v.(*dictView); ok && view.kind != "values" {
+		r.failf("the difference of %s is a set, which templates do not have", typeName(v))
+	}
 }
 
 // refuse fails for undefined values, which no operator takes.
@@ -284,46 +296,6 @@ func floatDivMod(x, y float64) (q, m float64) {
 		return floor, m
 	}
 	return math.Copysign(0, x/y), m
-}
-
-func (r *run) floatPow(x, y float64) any {
-	if x == 0 && y < 0 {
-		r.failf("0.0 cannot be raised to a negative power")
-	}
-	if x < 0 && !math.IsInf(x, 0) && !math.IsInf(y, 0) && y != math.Trunc(y) {
-		r.failf("a negative number to a fractional power is a complex number, which templates do not have")
-	}
-	p := pow(x, y)
-	if math.IsInf(p, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
-		r.failf("Numerical result out of range")
-	}
-	return p
-}
-
-// pow is math.Pow, but correctly rounded where C's pow is: for square roots and
-// small whole exponents.
-func pow(x, y float64) float64 {
-	if y == 0.5 && x >= 0 && !math.IsInf(x, 0) {
-		return math.Sqrt(math.Abs(x)) // C's pow makes 0.0 of -0.0, a square root does not
-	}
-	n := math.Abs(y)
-	if n != math.Trunc(n) || n < 2 || n > 64 || x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
-		return math.Pow(x, y)
-	}
-	const precision = 53 * 64
-	p := big.NewFloat(1).SetPrec(precision)
-	factor := new(big.Float).SetPrec(precision).SetFloat64(x)
-	for i := int(n); i > 0; i >>= 1 {
-		if i&1 == 1 {
-			p.Mul(p, factor)
-		}
-		factor.Mul(factor, factor)
-	}
-	if y < 0 {
-		p.Quo(big.NewFloat(1).SetPrec(precision), p)
-	}
-	f, _ := p.Float64()
-	return f
 }
 
 // concat is + on strings, lists and tuples.

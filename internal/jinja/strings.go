@@ -9,57 +9,6 @@ import (
 
 // Python's string functions where Go's differ.
 
-func upper(s string) string {
-	if strings.ContainsRune(s, 'ß') {
-		s = strings.ReplaceAll(s, "ß", "SS")
-	}
-	return strings.ToUpper(s)
-}
-
-func capitalize(s string) string {
-	if s == "" {
-		return s
-	}
-	c, size := utf8.DecodeRuneInString(s)
-	if c == 'ß' {
-		return "Ss" + strings.ToLower(s[size:])
-	}
-	return string(unicode.ToTitle(c)) + strings.ToLower(s[size:])
-}
-
-// titleWords is str.title(): a letter after anything else starts a word.
-func titleWords(s string) string {
-	var b strings.Builder
-	inWord := false
-	for _, c := range s {
-		was := inWord
-		inWord = unicode.IsLetter(c) && (unicode.IsUpper(c) || unicode.IsLower(c) || unicode.IsTitle(c))
-		switch {
-		case was:
-			b.WriteRune(unicode.ToLower(c))
-		case c == 'ß':
-			b.WriteString("Ss")
-		default:
-			b.WriteRune(unicode.ToTitle(c))
-		}
-	}
-	return b.String()
-}
-
-func swapCase(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if unicode.IsUpper(c) {
-			return unicode.ToLower(c)
-		}
-		return unicode.ToUpper(c)
-	}, s)
-	return strings.ReplaceAll(s, "ß", "SS") // which has no upper case letter
-}
-
-func caseFold(s string) string {
-	return strings.ReplaceAll(strings.ToLower(s), "ß", "ss")
-}
-
 // allRunes reports whether s is not empty and every character is ok.
 func allRunes(s string, ok func(rune) bool) bool {
 	for _, c := range s {
@@ -86,12 +35,12 @@ func isTitle(s string) bool {
 	inWord, found := false, false
 	for _, c := range s {
 		switch {
-		case unicode.IsUpper(c) || unicode.IsTitle(c):
+		case isUpperRune(c) || unicode.IsTitle(c):
 			if inWord {
 				return false
 			}
 			inWord, found = true, true
-		case unicode.IsLower(c):
+		case isLowerRune(c):
 			if !inWord {
 				return false
 			}
@@ -101,15 +50,6 @@ func isTitle(s string) bool {
 		}
 	}
 	return found
-}
-
-func isIdentifier(s string) bool {
-	for i, c := range s {
-		if c != '_' && !unicode.IsLetter(c) && (i == 0 || !unicode.IsDigit(c) && !unicode.IsMark(c)) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func isLineBreak(c rune) bool {

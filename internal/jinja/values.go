@@ -3,7 +3,6 @@ package jinja
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -27,10 +26,6 @@ type (
 	markup string
 	// multiline is text whose later lines are indented to where it is written.
 	multiline string
-	// rangeValue is Python's range.
-	rangeValue struct {
-		start, stop, step, length int64
-	}
 	// generator is an iterator that can be read once.
 	generator struct {
 		kind string // as Python names it
@@ -428,14 +423,7 @@ func (r *run) iterate(v any) (iterator, bool) {
 	case *dictView:
 		return v.dict.iterate(r, v.kind), true
 	case *rangeValue:
-		i := int64(0)
-		return func() (any, bool) {
-			if i >= v.length {
-				return nil, false
-			}
-			i++
-			return v.start + (i-1)*v.step, true
-		}, true
+		return v.iterate(), true
 	case *generator:
 		return v.next, true
 	case *loopContext:
@@ -517,22 +505,4 @@ func (r *run) items(v any) []any {
 		return v.items
 	}
 	return r.collect(v)
-}
-
-func (v *rangeValue) at(i int64) int64 { return v.start + i*v.step }
-
-func newRange(start, stop, step int64) *rangeValue {
-	v := &rangeValue{start: start, stop: stop, step: step}
-	// In floating point first: the difference may not fit an int64.
-	span := (float64(stop) - float64(start)) / float64(step)
-	switch {
-	case span <= 0:
-	case span > 2*maxRange:
-		v.length = math.MaxInt64
-	case step > 0:
-		v.length = (stop - start + step - 1) / step
-	default:
-		v.length = (start - stop - step - 1) / -step
-	}
-	return v
 }

@@ -1,12 +1,16 @@
 """Renders templates with Python's Jinja2, one JSON request a line.
 
-Request: {"t": template, "v": {variables}}. Answer: {"o": output} or {"e": error}.
+Request: {"t": template, "v": {variables}}. Answer: {"o": output} or {"e": error}. With "u": true
+nothing is evaluated before the template runs: constant expressions are not folded.
 """
+import decimal
 import json
+import math
 import signal
 import sys
+import warnings
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, pass_context
 from jinja2.sandbox import SandboxedEnvironment
 
 
@@ -24,6 +28,18 @@ class Chainable(StrictUndefined):
         return self
 
 
+class Environment(SandboxedEnvironment):
+    """Powers of floats are correctly rounded, which C libraries do not promise."""
+
+    intercepted_binops = frozenset(["**"])
+
+    def call_binop(self, context, operator, left, right):
+        result = left**right
+        if not isinstance(result, float) or not math.isfinite(result) or 0 in (left, right, result):
+            return result
+        return float(decimal.Decimal(float(left)) ** decimal.Decimal(float(right)))
+
+
 class TooSlow(Exception):
     pass
 
@@ -33,10 +49,15 @@ def too_slow(*_):
 
 
 def main():
-    env = SandboxedEnvironment(undefined=Chainable)
+    decimal.getcontext().prec = 60
+    warnings.simplefilter("ignore")  # of Python's own compiler, about what templates say
+    folding = Environment(undefined=Chainable)
+    # Jinja's compiler does not evaluate what a function that knows the context is to see.
+    plain = Environment(undefined=Chainable, optimized=False, finalize=pass_context(lambda _, value: value))
     signal.signal(signal.SIGALRM, too_slow)
     for line in sys.stdin:
         request = json.loads(line)
+        env = plain if request.get("u") else folding
         signal.setitimer(signal.ITIMER_REAL, 2)
         try:
             answer = {"o": env.from_string(request["t"]).render(request["v"])}
