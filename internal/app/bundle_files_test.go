@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,12 +71,12 @@ func TestVersionsAreComparedFileByFile(t *testing.T) {
 	f.secondVersion(t)
 	b := f.signedIn(t)
 	const page = "/templates/service/web/1/1"
-	body := b.sees(page, "Changes since 1.0", `logo.png</code> <span class="hint">added`,
+	body := b.sees(page, "Changes since 1.0", `<span class="status good">added</span> <code>instance_infrastructure/logo.png</code>`,
 		`<span class="line removed">-         image: any`, `<span class="line added">+         image: &lt;b&gt;other&lt;/b&gt;`)
-	if strings.Contains(body, `schema.yaml</code> <span class="hint">changed`) || strings.Contains(body, "<b>other") {
+	if strings.Contains(body, `schema.yaml</code></a> <span class="hint">+`) || strings.Contains(body, "<b>other") {
 		t.Errorf("a file that is the same, or markup, is shown:\n%s", body)
 	}
-	b.sees("/templates/service/web/1/0?since=1.1", "Changes since 1.1", `logo.png</code> <span class="hint">removed`)
+	b.sees("/templates/service/web/1/0?since=1.1", "Changes since 1.1", `<span class="status bad">removed</span> <code>instance_infrastructure/logo.png</code>`)
 	if first := b.sees("/templates/service/web/1/0", "Compare with"); strings.Contains(first, "Changes since") {
 		t.Error("the first version is compared without being asked")
 	}
@@ -97,4 +98,41 @@ func TestWhoMayNotReadFilesStillSeesTheVersion(t *testing.T) {
 	b := f.browser(t)
 	b.signIn(*user.AccessKeyId, *user.SecretAccessKey, "")
 	b.sees("/templates/service/web/1/1", "You may not read the files", "None: the schema is the same.")
+}
+
+// TestComparedBundlesAreBounded registers bundles of 600 files each, of which
+// most differ, with what is hard to show.
+func TestComparedBundlesAreBounded(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	for _, version := range []string{"old", "new"} {
+		files := map[string]string{"schema/schema.yaml": serviceSchema, "pipeline_infrastructure/manifest.yaml": manifest, "instance_infrastructure/manifest.yaml": manifest}
+		for n := range 600 {
+			files[fmt.Sprintf("instance_infrastructure/many/%03d.txt", n)] = fmt.Sprintf("%d of %s\n", n, version)
+		}
+		files["instance_infrastructure/a<i>b&.txt"] = "<script>" + version + "</script>\r\n"
+		files["instance_infrastructure/binary"] = "\xff" + version
+		files["instance_infrastructure/long-line"] = strings.Repeat("é", 10_000) + version
+		files["instance_infrastructure/long-middle"] = "same\n" + strings.Repeat(version+"\n", 1001) + "same\n"
+		files["instance_infrastructure/long-same"] = strings.Repeat("same\n", 20_000) + version + "\n" + strings.Repeat("same\n", 20_000)
+		for n := range 3 {
+			files[fmt.Sprintf("instance_infrastructure/lines-%d", n)] = strings.Repeat(version+"\n", 900)
+		}
+		f.put(t, "/templates/"+version+".tar.gz", pack(t, files))
+		must(f.CreateServiceTemplateVersion(t.Context(), &api.CreateServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), Source: s3(version + ".tar.gz"),
+			CompatibleEnvironmentTemplates: []api.CompatibleEnvironmentTemplateInput{{TemplateName: p("net"), MajorVersion: p("1")}}}))(t)
+	}
+	eventually(t, "the versions are registered", func() bool {
+		v := must(f.GetServiceTemplateVersion(t.Context(), &api.GetServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), MinorVersion: p("2")}))(t)
+		return *v.ServiceTemplateVersion.Status == api.TemplateVersionStatusDraft
+	})
+	b := f.signedIn(t)
+	body := b.sees("/templates/service/web/1/2?since=1.1&file=instance_infrastructure/a%3Ci%3Eb%26.txt", "Changes since 1.1",
+		`a&lt;i&gt;b&amp;.txt</code></a> <span class="hint">+1 −1`, `added">+ &lt;script&gt;new&lt;/script&gt;␍`, `<code>&lt;script&gt;new&lt;/script&gt;`,
+		"not text", "é… and 19503 bytes more", "too long to be compared line by line", `removed">- old</span><span class="line added">+ new</span><span class="line same">  same`,
+		"not shown: more than 2000 lines have changed in all files", "not compared: too many files have changed", "And 111 more")
+	if strings.Contains(body, "a<i>b") || strings.Contains(body, "<script>new") || len(body) > 600_000 {
+		t.Errorf("a page of %d bytes, or one with markup", len(body))
+	}
 }

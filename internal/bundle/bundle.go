@@ -13,10 +13,13 @@ package bundle
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/hadronhq/hadron/internal/schema"
 )
@@ -109,6 +112,7 @@ type Bundle struct {
 	pipeline   *schema.Type // nil without pipeline
 	manifests  [len(partDirs)]*manifest
 	limits     Limits
+	listing    func() []Listed
 }
 
 // Register opens an archive and makes all checks of a registration. Every
@@ -137,15 +141,28 @@ func Load(archive []byte, l Limits) (*Bundle, error) {
 // Kind says what the bundle's template makes.
 func (b *Bundle) Kind() TemplateKind { return b.kind }
 
-// Files are the bundle's files below its root, sorted by path. Nobody may change
-// their content.
-func (b *Bundle) Files() []File {
-	out := make([]File, len(b.files))
-	for n, f := range b.files {
-		out[n] = File{Path: f.path, Mode: f.mode, Content: f.content}
-	}
-	return out
+// Listed is a file of a bundle as lists of files tell it.
+type Listed struct {
+	Path   string
+	Size   int
+	SHA256 [sha256.Size]byte
+	Text   bool // it is valid UTF-8
 }
+
+// Listing tells the bundle's files below its root, sorted by path. It reads all
+// of them the first time, and is not to be changed.
+func (b *Bundle) Listing() []Listed { return b.listing() }
+
+func listing(files []file) []Listed {
+	list := make([]Listed, len(files))
+	for n, f := range files {
+		list[n] = Listed{f.path, len(f.content), sha256.Sum256(f.content), utf8.Valid(f.content)}
+	}
+	return list
+}
+
+// Content is the content of a file of the listing, by its number.
+func (b *Bundle) Content(n int) string { return string(b.files[n].content) }
 
 // SchemaText is the schema file as it was written.
 func (b *Bundle) SchemaText() string { return b.schemaText }
@@ -199,7 +216,7 @@ func (o *opener) open(archive []byte) *Bundle {
 	if !ok {
 		return nil
 	}
-	b := &Bundle{files: files, limits: o.limits}
+	b := &Bundle{files: files, limits: o.limits, listing: sync.OnceValue(func() []Listed { return listing(files) })}
 	o.schema(b, schemaFile)
 	if o.want != nil {
 		b.kind = o.want.Kind

@@ -1,16 +1,20 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 )
 
 const (
-	maxFilesListed   = 500 // of a bundle
-	maxFilesCompared = 20  // of two bundles, line by line
-	linesAround      = 3   // a change are shown with it
+	maxFilesListed   = 500  // of a bundle
+	maxFilesCompared = 20   // of two bundles, line by line
+	maxLinesShown    = 2000 // of all these files
+	maxLineShown     = 500  // characters of a line
+	linesAround      = 3    // a change are shown with it
 )
 
 // fileRow is a file in a list of files, and where its text is shown.
@@ -101,14 +105,14 @@ func schemaChange(before, after string) []fileChange {
 	if before == after {
 		return nil
 	}
-	return []fileChange{compareTexts(fileChange{Path: "schema", What: "changed"}, before, after)}
+	return []fileChange{compareTexts(fileChange{Path: "schema", What: "changed"}, before, after, maxLinesShown)}
 }
 
-// bundleChanges compares two bundles file by file. Beyond maxFilesCompared, it
-// names what changed without saying how.
+// bundleChanges compares two bundles file by file. Beyond maxFilesCompared and
+// maxLinesShown, it names what changed without saying how.
 func (c *Console) bundleChanges(r *http.Request, before, after *versionFacts) ([]fileChange, error) {
 	changes := changedFiles(before.Files, after.Files)
-	compared := 0
+	compared, left := 0, maxLinesShown
 	for n := range changes {
 		change := &changes[n]
 		if change.What != "changed" || change.Note != "" {
@@ -126,7 +130,8 @@ func (c *Console) bundleChanges(r *http.Request, before, after *versionFacts) ([
 			}
 			texts[side] = api.Value(one[0].Content)
 		}
-		*change = compareTexts(*change, texts[0], texts[1])
+		*change = compareTexts(*change, texts[0], texts[1], left)
+		left -= len(change.Lines)
 	}
 	return changes, nil
 }
@@ -164,22 +169,42 @@ func changedFiles(before, after []api.TemplateVersionFile) []fileChange {
 	return changes
 }
 
-// compareTexts adds the lines that differ, with some around them.
-func compareTexts(change fileChange, before, after string) fileChange {
-	if len(lines(before)) > maxCompared || len(lines(after)) > maxCompared {
+// compareTexts adds the lines that differ, with some around them, up to most
+// lines.
+func compareTexts(change fileChange, before, after string, most int) fileChange {
+	a, b := lines(before), lines(after)
+	start, end := sameEnds(a, b)
+	if max(len(a), len(b))-start-end > maxCompared {
 		change.Note = "too long to be compared line by line"
 		return change
 	}
-	full := specChange(before, after)
-	if len(lines(before)) == 0 { // specChange takes this for nothing to compare with
-		for n := range full {
-			full[n].Mark = "+"
+	found := around(difference(a, b))
+	switch {
+	case len(found) == 0:
+		change.Note = "only empty lines at its end differ"
+	case len(found) > most:
+		change.Note = fmt.Sprintf("not shown: more than %d lines have changed in all files", maxLinesShown)
+	default:
+		change.Lines = found
+		for n := range found {
+			found[n].Text = onScreen(found[n].Text)
 		}
 	}
-	if change.Lines = around(full); change.Lines == nil {
-		change.Note = "only empty lines at its end differ"
-	}
 	return change
+}
+
+// onScreen is a line as it can be shown: not too long, and with a sign for the
+// carriage return that would not be seen.
+func onScreen(line string) string {
+	if rest, cut := strings.CutSuffix(line, "\r"); cut {
+		line = rest + "␍"
+	}
+	for n := range line {
+		if n >= maxLineShown {
+			return line[:n] + fmt.Sprintf("… and %d bytes more", len(line)-n)
+		}
+	}
+	return line
 }
 
 // around keeps changed lines and those near them; what is left out between is

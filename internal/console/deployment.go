@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"net/http"
-	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 )
@@ -141,60 +140,4 @@ func versionIn(s *api.DeploymentState) string {
 		return version(s.ServicePipeline.TemplateMajorVersion, s.ServicePipeline.TemplateMinorVersion)
 	}
 	return ""
-}
-
-// specLine is a line of a spec: unchanged, added or removed.
-type specLine struct{ Mark, Text string }
-
-// maxCompared bounds the lines that are compared one by one.
-const maxCompared = 1000
-
-// specChange writes a spec with what has changed in it: the longest common
-// run of lines is kept, the rest removed or added.
-func specChange(before, after string) []specLine {
-	a, b := lines(before), lines(after)
-	if len(a) > maxCompared || len(b) > maxCompared {
-		a = nil
-	}
-	// common[i][j] is how many lines a[i:] and b[j:] have in common.
-	common := make([][]int, len(a)+1)
-	for i := range common {
-		common[i] = make([]int, len(b)+1)
-	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			common[i][j] = max(common[i+1][j], common[i][j+1])
-			if a[i] == b[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			}
-		}
-	}
-	var out []specLine
-	i, j := 0, 0
-	for i < len(a) || j < len(b) {
-		switch {
-		case i < len(a) && j < len(b) && a[i] == b[j]:
-			out = append(out, specLine{" ", a[i]})
-			i, j = i+1, j+1
-		case i < len(a) && (j == len(b) || common[i+1][j] >= common[i][j+1]):
-			out = append(out, specLine{"-", a[i]})
-			i++
-		default:
-			mark := "+"
-			if len(a) == 0 {
-				mark = " "
-			}
-			out = append(out, specLine{mark, b[j]})
-			j++
-		}
-	}
-	return out
-}
-
-func lines(text string) []string {
-	text = strings.TrimRight(text, "\n")
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "\n")
 }

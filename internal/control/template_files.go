@@ -2,9 +2,7 @@ package control
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"unicode/utf8"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -28,9 +26,16 @@ func (p *Plane) ListTemplateVersionFiles(ctx context.Context, in *api.ListTempla
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range b.Files() {
-			if in.Path == nil || *in.Path == f.Path {
-				out.Files = append(out.Files, toTemplateVersionFile(f, in.Path != nil))
+		for n, f := range b.Listing() {
+			switch {
+			case in.Path == nil:
+				out.Files = append(out.Files, toTemplateVersionFile(f))
+			case *in.Path == f.Path:
+				one := toTemplateVersionFile(f)
+				if one.Note == nil {
+					one.Content = api.Ptr(b.Content(n))
+				}
+				out.Files = append(out.Files, one)
 			}
 		}
 	}
@@ -40,16 +45,13 @@ func (p *Plane) ListTemplateVersionFiles(ctx context.Context, in *api.ListTempla
 	return out, nil
 }
 
-func toTemplateVersionFile(f bundle.File, content bool) api.TemplateVersionFile {
-	sum := sha256.Sum256(f.Content)
-	out := api.TemplateVersionFile{Path: &f.Path, Size: api.Ptr(int64(len(f.Content))), Sha256: text(hex.EncodeToString(sum[:]))}
+func toTemplateVersionFile(f bundle.Listed) api.TemplateVersionFile {
+	out := api.TemplateVersionFile{Path: &f.Path, Size: api.Ptr(int64(f.Size)), Sha256: text(hex.EncodeToString(f.SHA256[:]))}
 	switch {
-	case !utf8.Valid(f.Content):
+	case !f.Text:
 		out.Note = text("not text")
-	case len(f.Content) > maxFileShown:
+	case f.Size > maxFileShown:
 		out.Note = text("too long to be shown")
-	case content:
-		out.Content = api.Ptr(string(f.Content))
 	}
 	return out
 }

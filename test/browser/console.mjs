@@ -248,7 +248,7 @@ test("the first page is small and asks no other host", async () => {
 const pages = {
   home: "/", services: "/services", service: "/services/hello", instance: "/services/hello/instances/hello-dev", pipeline: "/services/hello/pipeline",
   form: "/services/new?template=web-service", environments: "/environments", environment: "/environments/local", templates: "/templates",
-  template: "/templates/service/web-service", version: "/templates/service/web-service/1/0", deployments: "/deployments",
+  template: "/templates/service/web-service", version: "/templates/service/web-service/1/0?file=schema/schema.yaml", deployments: "/deployments",
   behind: "/behind?show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit",
 };
 
