@@ -77,6 +77,9 @@ func (p *Plane) Around(ctx context.Context, op *awsjson.Operation, in any, next 
 	ctx = context.WithValue(ctx, callKey{}, c)
 	if ReadOnly(op.Name) {
 		out, err := next(ctx)
+		if err := p.Store.Settled(); err != nil {
+			return nil, err
+		}
 		if proton.KindOf(err) == proton.Denied && err != nil {
 			p.auditAlone(ctx, c, err)
 		}

@@ -35,11 +35,13 @@ type Store struct {
 	sealer  Sealer
 	log     *slog.Logger
 	lock    *os.File  // of a SQLite file
+	flusher *flusher  // of a SQLite file
 	bell    *doorbell // of a PostgreSQL database
 	closed  sync.Once
 }
 
-const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
+// Commits are flushed by a flusher, checkpoints by SQLite.
+const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
 
 // Open opens the database that a URL names ("sqlite:PATH" or
 // "postgres://USER:PASSWORD@HOST/DATABASE"), makes its tables if they are not
@@ -83,6 +85,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	s.flusher = newFlusher(flushLog(path))
 	s.queue, err = jobs.NewQueue(s.writer, s.dialect.jobs)
 	return err
 }
@@ -127,8 +130,10 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.reader.PingContext(ctx) }
+// Ping reports whether the database answers, and can be written to.
+func (s *Store) Ping(ctx context.Context) error {
+	return errors.Join(s.reader.PingContext(ctx), s.flusher.broken())
+}
 
 // Shared reports whether other processes may use the same database.
 func (s *Store) Shared() bool { return s.dialect.shared }
@@ -153,6 +158,10 @@ type Tx struct {
 func (s *Store) View(ctx context.Context, f func(*Tx) error) error {
 	return s.again(ctx, func() error { return s.run(ctx, s.reader, s.dialect.view, f) })
 }
+
+// Settled returns when all that Views have read so far is durable: call it
+// before telling anyone of it. An Update that succeeds settles all before it.
+func (s *Store) Settled() error { return s.flusher.settled() }
 
 // Update runs f in a transaction that is durable once Update returns nil, and
 // leaves no trace if f or the commit fails. It is as if no other transaction
@@ -183,7 +192,10 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if err := tx.writeTallies(ctx); err != nil {
 		return err
 	}
-	if err := sqlTx.Commit(); err != nil {
+	if !tx.writes {
+		return sqlTx.Commit()
+	}
+	if err := s.flusher.commit(sqlTx.Commit); err != nil {
 		return &commitError{err}
 	}
 	if tx.enqueued {
@@ -226,15 +238,37 @@ func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
 	return nil
 }
 
+// statement is the context of one statement. On SQLite it can't be cancelled
+// while it runs, which is for microseconds: what watches a context for it
+// would cost more than the statement.
+func (tx *Tx) statement(ctx context.Context) (context.Context, error) {
+	if tx.store.dialect.shared {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
+}
+
 func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx, err := tx.statement(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return tx.sql.QueryContext(ctx, tx.store.dialect.rebind(query), args...)
 }
 
 func (tx *Tx) queryRow(ctx context.Context, query string, args, dest []any) error {
+	ctx, err := tx.statement(ctx)
+	if err != nil {
+		return err
+	}
 	return tx.sql.QueryRowContext(ctx, tx.store.dialect.rebind(query), args...).Scan(dest...)
 }
 
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx, err := tx.statement(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return tx.sql.ExecContext(ctx, tx.store.dialect.rebind(query), args...)
 }
 
