@@ -3,10 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -18,8 +19,6 @@ import (
 	"github.com/hadronhq/hadron/bench/results"
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/auth"
-	"github.com/hadronhq/hadron/internal/proton"
-	"github.com/hadronhq/hadron/internal/store"
 )
 
 const clients = 8 // callers at once
@@ -31,36 +30,56 @@ func (k keySet) Key(_ context.Context, id, _ string) (auth.Key, bool, error) {
 	return key, ok, nil
 }
 
-// bare verifies the signature and does one read, or one durable commit.
+// bare verifies the signature and does one read, or one durable commit, as a
+// handler written for that alone would: with SQLite's own flush of each commit.
 type bare struct {
 	verifier *auth.Verifier
-	store    *store.Store
-	scope    proton.Scope
+	reader   *sql.DB
+	writer   *sql.DB // one connection, as SQLite has one writer
+	read     *sql.Stmt
+	insert   *sql.Stmt
 	writes   atomic.Int64
 }
+
+// newBare makes a database of one table with a row "first".
+func newBare(file string, key auth.Key, id string) (*bare, error) {
+	dsn := "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)"
+	writer, err1 := sql.Open("sqlite", dsn)
+	reader, err2 := sql.Open("sqlite", dsn)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	reader.SetMaxIdleConns(clients)
+	b := &bare{verifier: &auth.Verifier{Keys: keySet{id: key}}, reader: reader, writer: writer}
+	if _, err := writer.Exec("CREATE TABLE services (name TEXT PRIMARY KEY, spec TEXT NOT NULL); INSERT INTO services VALUES ('first', '')"); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	b.read, err1 = reader.Prepare("SELECT name, spec FROM services WHERE name = ?")
+	b.insert, err2 = writer.Prepare("INSERT INTO services VALUES (?, ?) RETURNING name, spec")
+	return b, errors.Join(err1, err2)
+}
+
+func (b *bare) close() error { return errors.Join(b.reader.Close(), b.writer.Close()) }
 
 func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		_, err = b.verifier.Verify(r, body, "proton")
 	}
-	var t proton.Template
+	var row struct{ Name, Spec string }
 	switch {
 	case err != nil:
 	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetService"):
-		err = b.store.View(r.Context(), func(tx *store.Tx) (err error) {
-			t, err = tx.Template(r.Context(), b.scope, proton.ServiceTemplate, "web")
-			return err
-		})
+		err = b.read.QueryRowContext(r.Context(), "first").Scan(&row.Name, &row.Spec)
 	default:
-		t = proton.Template{Scope: b.scope, Kind: proton.ServiceTemplate, Name: fmt.Sprintf("t%d", b.writes.Add(1))}
-		err = b.store.Update(r.Context(), func(tx *store.Tx) error { return tx.InsertTemplate(r.Context(), t) })
+		err = b.insert.QueryRowContext(r.Context(), fmt.Sprintf("s%d", b.writes.Add(1)), serviceSpec).Scan(&row.Name, &row.Spec)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(t)
+	_ = json.NewEncoder(w).Encode(row)
 }
 
 // caller sends signed calls, from many callers at once.
@@ -137,19 +156,11 @@ func calls(ctx context.Context, data string, span time.Duration) ([]results.Row,
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, "sqlite:"+data+"-bare/hadron.db", slog.New(slog.DiscardHandler))
+	b, err := newBare(data+"-bare.db", auth.Key{Secret: s.Root.SecretAccessKey, AccountID: "000000000000"}, s.Root.AccessKeyID)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
-	b := &bare{store: db, scope: proton.Scope{Account: "000000000000", Region: region},
-		verifier: &auth.Verifier{Keys: keySet{s.Root.AccessKeyID: {Secret: s.Root.SecretAccessKey, AccountID: "000000000000"}}}}
-	err = db.Update(ctx, func(tx *store.Tx) error {
-		return tx.InsertTemplate(ctx, proton.Template{Scope: b.scope, Kind: proton.ServiceTemplate, Name: "web"})
-	})
-	if err != nil {
-		return nil, err
-	}
+	defer b.close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

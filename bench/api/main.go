@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -23,8 +24,13 @@ func main() {
 	span := flag.Duration("time", 2*time.Second, "how long each side of calls is measured, in each of three rounds")
 	services := flag.Int("services", 2000, "services of the data set whose lists are measured, with ten instances each")
 	out := flag.String("out", "", "file that takes the rows as JSON")
+	profile := flag.String("profile", "", "file that takes a CPU profile of the calls, without the other parts")
 	flag.Parse()
-	if err := run(context.Background(), *span, *services, *out); err != nil {
+	ctx, measure := context.Background(), run
+	if *profile != "" {
+		measure = profiled(*profile)
+	}
+	if err := measure(ctx, *span, *services, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "api:", err)
 		os.Exit(1)
 	}
@@ -53,6 +59,29 @@ func run(ctx context.Context, span time.Duration, services int, out string) erro
 		return nil
 	}
 	return results.Write(out, rows)
+}
+
+// profiled measures the calls alone and writes a CPU profile of it.
+func profiled(file string) func(context.Context, time.Duration, int, string) error {
+	return func(ctx context.Context, span time.Duration, _ int, _ string) error {
+		root, err := os.MkdirTemp("", "hadron-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(root)
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+		rows, err := calls(ctx, filepath.Join(root, "calls"), span)
+		results.Print(os.Stdout, rows)
+		return err
+	}
 }
 
 func row(name string, value float64, unit, is string, goal float64) results.Row {
