@@ -50,6 +50,11 @@ func (f *fixture) last(t *testing.T, resource string) (id, status string) {
 		if out, err = f.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: &parts[1]}); err == nil {
 			deployment, state = out.Environment.LastAttemptedDeploymentId, out.Environment.DeploymentStatus
 		}
+	case parts[0] == "component":
+		var out *api.GetComponentOutput
+		if out, err = f.GetComponent(ctx, &api.GetComponentInput{Name: &parts[1]}); err == nil {
+			deployment, state = out.Component.LastAttemptedDeploymentId, out.Component.DeploymentStatus
+		}
 	case parts[2] == "pipeline":
 		var out *api.GetServiceOutput
 		if out, err = f.GetService(ctx, &api.GetServiceInput{Name: &parts[1]}); err == nil && out.Service.Pipeline != nil {
@@ -83,102 +88,166 @@ func (f *fixture) reaches(t *testing.T, resource, want string) (id string) {
 	}
 }
 
-func TestEveryStatusOfAnEnvironmentIsLeftByEachOfItsCalls(t *testing.T) {
+// kind is a kind of what is deployed, as the test of its exits drives it. Each
+// of its resources is called by the name of the case.
+type kind struct {
+	target                 proton.TargetType
+	resource               func(name string) string
+	create                 func(t *testing.T, name string)
+	update, cancel, remove func(name string) error
+}
+
+func deployedKinds(ctx context.Context, f *fixture) []kind {
+	current := api.Ptr(api.DeploymentUpdateTypeCurrentVersion)
+	create := func(t *testing.T, name string) {
+		in := shop()
+		in.Name = &name
+		must(f.CreateService(ctx, in))(t)
+		eventually(t, "the service is active", func() bool {
+			return *must(f.GetService(ctx, &api.GetServiceInput{Name: &name}))(t).Service.Status == api.ServiceStatusActive
+		})
+	}
+	return []kind{{
+		target: proton.TargetEnvironment, resource: func(name string) string { return "environment/" + name },
+		create: f.createEnvironment,
+		update: func(name string) error {
+			return second(f.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: &name, DeploymentType: current}))
+		},
+		cancel: func(name string) error {
+			return second(f.CancelEnvironmentDeployment(ctx, &api.CancelEnvironmentDeploymentInput{EnvironmentName: &name}))
+		},
+		remove: func(name string) error {
+			return second(f.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: &name}))
+		},
+	}, {
+		target: proton.TargetComponent, resource: func(name string) string { return "component/" + name },
+		create: func(t *testing.T, name string) {
+			must(f.CreateComponent(ctx, &api.CreateComponentInput{Name: &name, EnvironmentName: p("one"), TemplateFile: p(loneTemplate), Manifest: p(componentManifest)}))(t)
+			f.reaches(t, "component/"+name, "SUCCEEDED")
+		},
+		update: func(name string) error {
+			return second(f.UpdateComponent(ctx, &api.UpdateComponentInput{Name: &name, DeploymentType: api.Ptr(api.ComponentDeploymentUpdateTypeCurrentVersion),
+				TemplateFile: p(loneTemplate + "# again\n")}))
+		},
+		cancel: func(name string) error {
+			return second(f.CancelComponentDeployment(ctx, &api.CancelComponentDeploymentInput{ComponentName: &name}))
+		},
+		remove: func(name string) error {
+			return second(f.DeleteComponent(ctx, &api.DeleteComponentInput{Name: &name}))
+		},
+	}, {
+		target: proton.TargetServiceInstance, resource: func(name string) string { return "service/" + name + "/service-instance/dev" },
+		create: create,
+		update: func(name string) error {
+			return second(f.UpdateServiceInstance(ctx, &api.UpdateServiceInstanceInput{ServiceName: &name, Name: p("dev"), DeploymentType: current}))
+		},
+		cancel: func(name string) error {
+			return second(f.CancelServiceInstanceDeployment(ctx, &api.CancelServiceInstanceDeploymentInput{ServiceName: &name, ServiceInstanceName: p("dev")}))
+		},
+	}, {
+		target: proton.TargetPipeline, resource: func(name string) string { return "service/" + name + "/pipeline" },
+		create: create,
+		update: func(name string) error {
+			return second(f.UpdateServicePipeline(ctx, &api.UpdateServicePipelineInput{ServiceName: &name, DeploymentType: current, Spec: shop().Spec}))
+		},
+		cancel: func(name string) error {
+			return second(f.CancelServicePipelineDeployment(ctx, &api.CancelServicePipelineDeploymentInput{ServiceName: &name}))
+		},
+	}}
+}
+
+func TestEveryStatusOfWhatIsDeployedIsLeftByEachOfItsCalls(t *testing.T) {
 	t.Parallel()
-	f := start(t)
-	f.publish(t)
-	f.engines[engine.Command] = &stubborn{Scripted: f.engine, arn: "environment/cancelling"}
-	never := make(chan struct{})
-	hold := enginetest.Script{Hold: never, Timeout: time.Minute}
-	fail := enginetest.Script{Fail: "as told"}
-	ctx := t.Context()
-	update := func(name string) error {
-		_, err := f.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: &name, DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
-		return err
-	}
-	cancel := func(name string) error {
-		_, err := f.CancelEnvironmentDeployment(ctx, &api.CancelEnvironmentDeploymentInput{EnvironmentName: &name})
-		return err
-	}
-	remove := func(name string) error {
-		_, err := f.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: &name})
-		return err
-	}
-	for _, status := range proton.DeploymentStatuses {
-		for _, exit := range status.Exits(proton.TargetEnvironment) {
-			name := strings.ToLower(strings.ReplaceAll(string(status), "_", "-")) + "-" + strings.ToLower(exit.Call)
-			t.Run(name, func(t *testing.T) {
-				resource := "environment/" + name
-				var later enginetest.Script // what comes after the first, good deployment
-				var reach func(string) error
-				switch status {
-				case proton.InProgress:
-					later, reach = hold, update
-				case proton.Failed:
-					later, reach = fail, update
-				case proton.DeleteInProgress:
-					later, reach = hold, remove
-				case proton.DeleteFailed:
-					later, reach = fail, remove
-				case proton.Cancelling, proton.Cancelled:
-					later, reach = hold, func(name string) error {
-						if err := update(name); err != nil {
-							return err
-						}
-						eventually(t, "the update runs", func() bool { return f.steps(resource) == 2 })
-						return cancel(name)
-					}
+	f := withComponents(t)
+	stuck := &stubborn{Scripted: f.engine, arn: "/cancelling"}
+	f.engines[engine.Command], f.engines[engine.CloudFormation] = stuck, stuck
+	for _, k := range deployedKinds(t.Context(), f) {
+		for _, status := range proton.DeploymentStatuses {
+			for _, exit := range status.Exits(k.target) {
+				removes := status == proton.DeleteInProgress || status == proton.DeleteFailed || exit.Event == proton.DeleteRequested || exit.Event == ""
+				if k.remove == nil && removes {
+					continue // parts of a service come and go with it: TestEveryStatusOfAServiceCanBeLeft
 				}
-				f.engine.On(f.arn(resource), enginetest.Script{}, later, enginetest.Script{})
-				f.createEnvironment(t, name)
-				good, _ := f.last(t, resource)
-				if reach != nil {
-					if err := reach(name); err != nil {
-						t.Fatal(err)
-					}
-				}
-				id := f.reaches(t, resource, string(status))
-				var err error
-				want := "SUCCEEDED"
-				switch exit.Call {
-				case "UpdateEnvironment":
-					err = update(name)
-				case "CancelEnvironmentDeployment":
-					want, err = "CANCELLED", cancel(name)
-				case "DeleteEnvironment":
-					want, err = "", remove(name)
-				case "RetryDeployment":
-					_, err = f.RetryDeployment(ctx, &api.RetryDeploymentInput{DeploymentId: &id})
-					if status == proton.DeleteFailed {
-						want = ""
-					}
-				case "RollBackDeployment":
-					_, err = f.RollBackDeployment(ctx, &api.RollBackDeploymentInput{DeploymentId: &good})
-				case "ForceDeleteResource":
-					f.engine.On(f.arn(resource), fail)
-					want = ""
-					_, err = f.ForceDeleteResource(ctx, &api.ForceDeleteResourceInput{Resource: &resource})
-				case "AbandonResource":
-					want = ""
-					_, err = f.AbandonResource(ctx, &api.AbandonResourceInput{Resource: &resource})
-				default:
-					t.Fatalf("nothing tries %s", exit.Call)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				f.reaches(t, resource, want)
-				if exit.Call == "AbandonResource" && !f.engine.Exists(f.arn(resource)) {
-					t.Error("what was provisioned is gone")
-				}
-				d := f.details(t, &id)
-				if exit.Call == "AbandonResource" && d.CompletedAt == nil {
-					t.Errorf("the deployment of what was abandoned is %s", *d.Status)
-				}
-			})
+				name := strings.ToLower(strings.ReplaceAll(string(status)+"-"+exit.Call+"-"+string(k.target), "_", "-"))
+				t.Run(name, func(t *testing.T) { f.leave(t, k, name, status, exit.Call) })
+			}
 		}
 	}
 	eventually(t, "nothing runs for what was abandoned", func() bool { return f.engine.Holding() == 0 })
+}
+
+// leave brings a resource into a status, and out of it by a call.
+func (f *fixture) leave(t *testing.T, k kind, name string, status proton.DeploymentStatus, call string) {
+	never, ctx := make(chan struct{}), t.Context()
+	hold, fail := enginetest.Script{Hold: never, Timeout: time.Minute}, enginetest.Script{Fail: "as told"}
+	resource := k.resource(name)
+	var later enginetest.Script // what comes after the first, good deployment
+	var reach func(string) error
+	switch status {
+	case proton.InProgress:
+		later, reach = hold, k.update
+	case proton.Failed:
+		later, reach = fail, k.update
+	case proton.DeleteInProgress:
+		later, reach = hold, k.remove
+	case proton.DeleteFailed:
+		later, reach = fail, k.remove
+	case proton.Cancelling, proton.Cancelled:
+		later, reach = hold, func(name string) error {
+			if err := k.update(name); err != nil {
+				return err
+			}
+			eventually(t, "the update runs", func() bool { return f.steps(resource) == 2 })
+			return k.cancel(name)
+		}
+	}
+	f.engine.On(f.arn(resource), enginetest.Script{}, later, enginetest.Script{})
+	k.create(t, name)
+	good, _ := f.last(t, resource)
+	if reach != nil {
+		if err := reach(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := f.reaches(t, resource, string(status))
+	var err error
+	want := "SUCCEEDED"
+	switch call {
+	case "RetryDeployment":
+		err = second(f.RetryDeployment(ctx, &api.RetryDeploymentInput{DeploymentId: &id}))
+		if status == proton.DeleteFailed {
+			want = ""
+		}
+	case "RollBackDeployment":
+		err = second(f.RollBackDeployment(ctx, &api.RollBackDeploymentInput{DeploymentId: &good}))
+	case "ForceDeleteResource":
+		f.engine.On(f.arn(resource), fail)
+		want, err = "", second(f.ForceDeleteResource(ctx, &api.ForceDeleteResourceInput{Resource: &resource}))
+	case "AbandonResource":
+		want, err = "", second(f.AbandonResource(ctx, &api.AbandonResourceInput{Resource: &resource}))
+	default:
+		switch {
+		case strings.HasPrefix(call, "Update"):
+			err = k.update(name)
+		case strings.HasPrefix(call, "Cancel"):
+			want, err = "CANCELLED", k.cancel(name)
+		case strings.HasPrefix(call, "Delete"):
+			want, err = "", k.remove(name)
+		default:
+			t.Fatalf("nothing tries %s", call)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.reaches(t, resource, want)
+	if call == "AbandonResource" && !f.engine.Exists(f.arn(resource)) {
+		t.Error("what was provisioned is gone")
+	}
+	d := f.details(t, &id)
+	if call == "AbandonResource" && d.CompletedAt == nil {
+		t.Errorf("the deployment of what was abandoned is %s", *d.Status)
+	}
 }
 
 // service statuses, each with the scripts that lead to it.

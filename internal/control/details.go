@@ -183,9 +183,9 @@ func (p *Plane) inputsOf(ctx context.Context, before, d proton.Deployment) ([]ap
 }
 
 // inputs are those that a deployment rendered with; nil while it has not
-// rendered, and of a spec that does not fit.
+// rendered, of a component, and of a spec that does not fit.
 func (p *Plane) inputs(ctx context.Context, d proton.Deployment) (inputs bundle.Inputs, err error) {
-	if d.Inputs == nil {
+	if d.Inputs == nil || d.TargetType == proton.TargetComponent { // whose texts are its own
 		return nil, nil
 	}
 	b, err := p.Bundles.Bundle(ctx, d.Inputs.BundleDigest)

@@ -15,7 +15,7 @@ func (p *Provisioner) settleComponent(ctx context.Context, tx *store.Tx, d proto
 	if err != nil {
 		return err
 	}
-	if d.Status == proton.DeleteComplete {
+	if d.RemovesTarget() {
 		return tx.DeleteComponent(ctx, c)
 	}
 	next := c.Finish(d, p.now())
