@@ -21,11 +21,9 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/bench/results"
-	"github.com/hadronhq/hadron/internal/engine/opentofu"
 )
 
 func main() {
-	opentofu.SuperviseIfAsked()
 	rounds := flag.Int("rounds", 9, "how often each thing is measured; the median counts")
 	out := flag.String("out", "", "file that takes the rows as JSON")
 	flag.Parse()

@@ -6,13 +6,10 @@ import (
 	"os"
 
 	"github.com/hadronhq/hadron/internal/cli"
-	"github.com/hadronhq/hadron/internal/engine/command"
-	"github.com/hadronhq/hadron/internal/engine/opentofu"
 )
 
+// This binary also watches over the programs it runs: a process that was started
+// for that never comes here (internal/engine/supervisor).
 func main() {
-	// This binary also watches over the programs it runs.
-	command.SuperviseIfAsked()
-	opentofu.SuperviseIfAsked()
 	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -38,21 +38,22 @@ var mayImport = map[string]string{
 
 	"bench/results":   "",
 	"bench/templates": "bench/results bundle jinja schema",
-	"bench/deploy":    "bench/results api app auth awsjson engine/opentofu",
+	"bench/deploy":    "bench/results api app auth awsjson",
 	"bench/api":       "bench/results api app auth awsjson engine proton store",
 
 	"internal/engine/sandbox":        "",
-	"internal/engine/command":        "engine engine/sandbox",
+	"internal/engine/supervisor":     "engine/sandbox",
+	"internal/engine/command":        "engine engine/sandbox engine/supervisor",
 	"internal/engine/cloudformation": "engine identity",
 	"internal/engine/pullrequest":    "engine forge git",
-	"internal/engine/opentofu":       "engine engine/sandbox",
+	"internal/engine/opentofu":       "engine engine/sandbox engine/supervisor",
 	"internal/identity":              "engine",
 	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",
 	"internal/sts":                   "auth proton store",
 
 	"internal/app": "*",
-	"cmd/hadron":   "app cli engine/command engine/opentofu",
+	"cmd/hadron":   "cli",
 }
 
 // testOnly are the packages that exist for tests; no product package may

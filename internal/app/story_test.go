@@ -17,17 +17,9 @@ import (
 	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/engine"
-	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
-	"github.com/hadronhq/hadron/internal/engine/opentofu"
 	"github.com/hadronhq/hadron/internal/store/postgrestest"
 )
-
-func TestMain(m *testing.M) {
-	command.SuperviseIfAsked()
-	opentofu.SuperviseIfAsked()
-	os.Exit(m.Run())
-}
 
 // fixture is a server in this process with its scripted engine and a client
 // that reaches it over HTTP as any other does.

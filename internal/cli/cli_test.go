@@ -11,14 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/hadronhq/hadron/internal/engine/command"
 )
-
-func TestMain(m *testing.M) {
-	command.SuperviseIfAsked() // this binary watches over the commands that the tests' servers run
-	os.Exit(m.Run())
-}
 
 // result is what a command line has come to.
 type result struct {

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -31,4 +33,29 @@ func Environ(env map[string]string) []string {
 		out = append(out, name+"="+env[name])
 	}
 	return out
+}
+
+// FindProgram returns the absolute path of a program: one of that path, or, if it
+// is only a name, the first in the folders of path (in the form of PATH); empty
+// if there is none that can be run.
+func FindProgram(path, name string) string {
+	files := []string{name}
+	if !strings.ContainsRune(name, filepath.Separator) {
+		files = nil
+		for _, folder := range filepath.SplitList(path) {
+			if folder != "" { // the current folder
+				files = append(files, filepath.Join(folder, name))
+			}
+		}
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if whole, err := filepath.Abs(file); err == nil {
+			return whole
+		}
+	}
+	return ""
 }

@@ -2,11 +2,9 @@
 // CodeBuild method, on the machine the server runs on: all commands of a run
 // in one shell session, in a work folder with a scrubbed environment.
 //
-// The shell is not a child of the server but of a supervisor: this same binary,
-// started again, which is why main functions that use a Driver call
-// SuperviseIfAsked first. The supervisor keeps the log, writes the result, and
-// takes every process of the run down when it is told to, when time is up, or
-// when the server dies. So after a crash there is either a result to be read,
+// The shell is not a child of the server but of a supervisor. That keeps the
+// log, writes the result, and takes every process of the run down when it is told
+// to, when time is up, or when the server dies. So after a crash there is either a result to be read,
 // or nothing alive and the commands are run again from the first.
 //
 // A work folder stays until Forget is called for its run, or Sweep finds it old.
@@ -18,14 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 // Driver is an engine.Driver (and engine.Forgetter) for runs with a Build. Only
@@ -99,8 +96,6 @@ func New(d Driver) (*Driver, error) {
 // finished is the checkpoint of a run that has ended.
 const finished = "finished"
 
-var runID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
 // Preview returns the commands and the inputs file, and writes nothing.
 func (d *Driver) Preview(_ context.Context, r engine.Run) (engine.Changes, error) {
 	if err := check(r); err != nil {
@@ -128,8 +123,8 @@ func (d *Driver) Preview(_ context.Context, r engine.Run) (engine.Changes, error
 }
 
 func check(r engine.Run) error {
-	if !runID.MatchString(r.ID) {
-		return fmt.Errorf("run id %q: must be a UUID", r.ID)
+	if err := supervisor.CheckID(r.ID); err != nil {
+		return err
 	}
 	if r.Build == nil {
 		return fmt.Errorf("run %s: there is no build to take commands from", r.ID)
@@ -146,11 +141,11 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Statu
 	if r.Log == nil {
 		r.Log = io.Discard
 	}
-	f, err := d.claim(ctx, filepath.Join(d.Root, r.ID))
+	f, err := claim(supervisor.Claim(ctx, filepath.Join(d.Root, r.ID), d.Grace))
 	if err != nil {
 		return engine.Status{}, err
 	}
-	defer f.release()
+	defer f.Release()
 	res, err := f.result()
 	if err != nil {
 		return engine.Status{}, err
@@ -162,7 +157,7 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Statu
 		if err := f.deliver(r.Log, ended); err != nil {
 			return engine.Status{}, err
 		}
-	case f.has("cancelled"):
+	case f.Has("cancelled"):
 		return stopped(r), nil
 	case len(r.Build.Commands) == 0:
 		res = &result{}
@@ -216,14 +211,14 @@ func (d *Driver) write(f *folder, r engine.Run, j job) error {
 			return failure(fmt.Sprintf("command %d: must not contain a NUL character", i+1))
 		}
 	}
-	if err := engine.WriteFiles(f.path("job", "src"), r.Files); err != nil {
+	if err := engine.WriteFiles(f.Path("job", "src"), r.Files); err != nil {
 		if engine.Transient(err) {
 			return err
 		}
 		return failure(err.Error())
 	}
 	_, path, _ := strings.Cut(j.environment["PATH"], ":")
-	if j.environment["AWS_ENDPOINT_URL_PROTON"] != "" && findProgram(path, "aws") != "" {
+	if j.environment["AWS_ENDPOINT_URL_PROTON"] != "" && engine.FindProgram(path, "aws") != "" {
 		if err := f.writeAWSWrapper(); err != nil {
 			return err
 		}
@@ -270,19 +265,12 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Sta
 	if err := check(r); err != nil {
 		return engine.Status{}, err
 	}
-	dir := filepath.Join(d.Root, r.ID)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return engine.Status{}, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "cancelled"), nil, 0o600); err != nil {
-		return engine.Status{}, err
-	}
-	f, err := d.claim(ctx, dir)
+	f, err := claim(supervisor.Cancel(ctx, filepath.Join(d.Root, r.ID), d.Grace))
 	if err != nil {
 		return engine.Status{}, err
 	}
-	defer f.release()
-	killMarked(f.path("job", "src"))
+	defer f.Release()
+	f.killLeft()
 	res, err := f.result()
 	if err != nil || res == nil {
 		return engine.Status{}, err
@@ -294,49 +282,20 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Sta
 // caller does so once the run's Status is stored: a Step after it would begin
 // anew.
 func (d *Driver) Forget(ctx context.Context, id string) error {
-	if !runID.MatchString(id) {
-		return fmt.Errorf("run id %q: must be a UUID", id)
-	}
-	dir := filepath.Join(d.Root, id)
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	f, err := d.claim(ctx, dir)
-	if err != nil {
+	if err := supervisor.CheckID(id); err != nil {
 		return err
 	}
-	defer f.release()
-	return f.remove()
+	return supervisor.Forget(ctx, filepath.Join(d.Root, id), d.Grace, remove)
 }
 
-func (f *folder) remove() error {
-	killMarked(f.path("job", "src"))
-	return engine.RemoveFolder(f.dir)
+func remove(f *supervisor.Folder) error {
+	(&folder{f}).killLeft()
+	return engine.RemoveFolder(f.Dir)
 }
 
 // Sweep removes the work folders that nothing has happened in for the given
 // time and that nobody works on, for runs whose Forget was lost. It is meant
 // for the start of a server, and older should be well above any run's time.
 func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
-	entries, err := os.ReadDir(d.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var problems []error
-	for _, e := range entries {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		info, err := e.Info()
-		if err != nil || !e.IsDir() || !runID.MatchString(e.Name()) || time.Since(info.ModTime()) < older {
-			continue
-		}
-		f, err := tryLock(filepath.Join(d.Root, e.Name()), false)
-		if f != nil {
-			err = f.remove()
-			f.release()
-		}
-		problems = append(problems, err)
-	}
-	return errors.Join(append(problems, err)...)
+	return supervisor.Sweep(ctx, d.Root, older, remove)
 }

@@ -25,7 +25,6 @@ import (
 const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
 
 func TestMain(m *testing.M) {
-	command.SuperviseIfAsked()
 	if root := os.Getenv("COMMAND_TEST_SERVER"); root != "" {
 		beServer(root)
 	}

@@ -35,12 +35,15 @@ func (f failure) Error() string { return string(f) }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// sourceVariable marks all processes of a run.
+const sourceVariable = "CODEBUILD_SRC_DIR"
+
 // prepare gathers a run's variables. Later ones win: what is kept of the
 // server's own, region, credentials, endpoints, the manifest's variables and
 // secrets, and last what identifies the run. An error is a failure if the run
 // can never work like this.
 func (d *Driver) prepare(ctx context.Context, f *folder, r engine.Run) (job, error) {
-	env := engine.Environment(d.Environ, f.path("job", "home"), f.path("job", "tmp"))
+	env := engine.Environment(d.Environ, f.Path("job", "home"), f.Path("job", "tmp"))
 	if d.Path != "" {
 		env["PATH"] = d.Path
 	}
@@ -62,7 +65,7 @@ func (d *Driver) prepare(ctx context.Context, f *folder, r engine.Run) (job, err
 			return j, failure(fmt.Sprintf("environment variable %q: the value must not contain a NUL character", name))
 		}
 	}
-	env["PATH"] = f.path("job", "bin") + ":" + env["PATH"]
+	env["PATH"] = f.Path("job", "bin") + ":" + env["PATH"]
 	return j, nil
 }
 
@@ -139,7 +142,7 @@ func identity(f *folder, r engine.Run) map[string]string {
 		"RESOURCE_ARN":               r.ResourceARN,
 		"STACK_NAME":                 r.StackName,
 		"CODEBUILD_CI":               "true",
-		"CODEBUILD_SRC_DIR":          f.path("job", "src"),
+		sourceVariable:               f.Path("job", "src"),
 		"CODEBUILD_BUILD_ID":         buildID(r),
 		"CODEBUILD_BUILD_ARN":        fmt.Sprintf("arn:aws:codebuild:%s:%s:build/%s", r.Region, r.AccountID, buildID(r)),
 		"CODEBUILD_INITIATOR":        "hadron",

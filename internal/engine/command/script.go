@@ -14,9 +14,9 @@ import (
 // "at", so that whatever ends the shell is blamed on the right command.
 func (f *folder) writeSession(commands []string) (string, error) {
 	var s strings.Builder
-	at := quote(f.path("at"))
+	at := quote(f.Path("at"))
 	for i, text := range commands {
-		name := f.path("job", "commands", fmt.Sprintf("%03d", i+1))
+		name := f.Path("job", "commands", fmt.Sprintf("%03d", i+1))
 		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
 			return "", err
 		}
@@ -28,28 +28,13 @@ func (f *folder) writeSession(commands []string) (string, error) {
 	}
 	fmt.Fprintf(&s, "printf end >| %s\n", at)
 	s.WriteString("exit 0\n")
-	name := f.path("job", "commands", "session")
+	name := f.Path("job", "commands", "session")
 	return name, os.WriteFile(name, []byte(s.String()), 0o600)
 }
 
 // quote returns s as one word of a shell's language.
 func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// findProgram returns the first executable of that name on path, a list as in
-// the variable PATH; empty if there is none.
-func findProgram(path, name string) string {
-	for _, dir := range filepath.SplitList(path) {
-		if dir == "" {
-			continue
-		}
-		full := filepath.Join(dir, name)
-		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return full
-		}
-	}
-	return ""
 }
 
 // awsWrapper stands first in PATH under the name aws. Command line clients from
@@ -106,6 +91,6 @@ exec "$real" "$@"
 `
 
 func (f *folder) writeAWSWrapper() error {
-	bin := f.path("job", "bin")
+	bin := f.Path("job", "bin")
 	return os.WriteFile(filepath.Join(bin, "aws"), fmt.Appendf(nil, awsWrapper, quote(bin)), 0o700)
 }

@@ -3,15 +3,11 @@ package command
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
@@ -44,8 +40,8 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 		timeout = r.Build.Timeout
 	}
 	o := order{
-		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.dir}, d.Keep...)},
-		Dir: f.dir, BuildID: buildID(r), Shell: d.Shell, Session: f.path("job", "commands", "session"),
+		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.Dir}, d.Keep...)},
+		Dir: f.Dir, BuildID: buildID(r), Shell: d.Shell, Session: f.Path("job", "commands", "session"),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
 		Timeout: timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,
 	}
@@ -104,59 +100,26 @@ func (f *folder) outcome(ctx context.Context, cmd *exec.Cmd, problem error) (*re
 	if res != nil || err != nil {
 		return res, err
 	}
-	killMarked(f.path("job", "src"))
+	f.killLeft()
 	switch {
-	case f.has("cancelled"):
+	case f.Has("cancelled"):
 		return nil, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case problem == nil:
 		problem = errors.New("it was told to stop")
 	}
-	stderr, _ := os.ReadFile(f.path("supervisor.err"))
+	stderr, _ := os.ReadFile(f.Path("supervisor.err"))
 	return nil, fmt.Errorf("supervisor %d of the commands ended without a result: %w: %s",
 		cmd.Process.Pid, problem, bytes.TrimSpace(stderr[:min(len(stderr), 1000)]))
 }
 
-// startSupervisor starts this program again as the supervisor. It gets the
-// lock's open file, so that the lock is held as long as either lives.
+// startSupervisor starts the supervisor, whose complaints go to a file.
 func (f *folder) startSupervisor(o order) (*exec.Cmd, *os.File, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	if runtime.GOOS == "linux" {
-		self = "/proc/self/exe" // also right after the file was replaced by an upgrade
-	}
-	stderr, err := os.Create(f.path("supervisor.err"))
+	stderr, err := os.Create(f.Path("supervisor.err"))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stderr.Close()
-	read, write, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer read.Close()
-	cmd := exec.Command(self, o.BuildID)
-	cmd.Args[0] = "hadron-supervisor"
-	cmd.Env = []string{supervisorMarker + "=1"}
-	cmd.Dir = f.dir
-	cmd.Stdin, cmd.Stderr = read, stderr
-	cmd.ExtraFiles = []*os.File{f.lock}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // out of reach of the terminal's signals
-	if err := cmd.Start(); err != nil {
-		write.Close()
-		return nil, nil, fmt.Errorf("start the supervisor of the commands: %w", err)
-	}
-	_, err = f.lock.WriteAt([]byte(strconv.Itoa(cmd.Process.Pid)+"\n"), 0)
-	if err == nil {
-		err = json.NewEncoder(write).Encode(o)
-	}
-	if err != nil {
-		write.Close() // which ends the supervisor
-		cmd.Wait()
-		return nil, nil, fmt.Errorf("give the supervisor its orders: %w", err)
-	}
-	return cmd, write, nil
+	return f.Start(commands, nil, stderr, o)
 }

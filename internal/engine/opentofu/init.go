@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 const dependencyLock = ".terraform.lock.hcl"
@@ -31,7 +32,7 @@ const dependencyLock = ".terraform.lock.hcl"
 func (s *session) init(ctx context.Context) error {
 	needs := needsOf(s.run.Files)
 	if needs.remote || !s.legible {
-		s.env["TF_DATA_DIR"] = s.folder.path("data")
+		s.env["TF_DATA_DIR"] = s.folder.Path("data")
 		if err := engine.RemoveFolder(s.env["TF_DATA_DIR"]); err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (s *session) init(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer lock.release()
+		defer lock.Release()
 		return s.runInit(ctx)
 	}
 	if _, ready := s.findInit(needs); ready {
@@ -49,7 +50,7 @@ func (s *session) init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	dir, ready := s.findInit(needs) // another run's, while we waited
 	if ready {
 		return nil
@@ -80,19 +81,19 @@ func (s *session) serves(dir string) bool {
 
 // lockPlugins keeps inits apart: the tools' cache of providers is not made for
 // two at a time.
-func (s *session) lockPlugins(ctx context.Context) (*folder, error) {
+func (s *session) lockPlugins(ctx context.Context) (*supervisor.Folder, error) {
 	if err := os.MkdirAll(filepath.Join(s.Root, "plugins"), 0o700); err != nil {
 		return nil, err
 	}
 	for {
-		lock, err := tryLock(filepath.Join(s.Root, "init-lock"), true)
+		lock, err := supervisor.TryLock(filepath.Join(s.Root, "init-lock"), true)
 		if lock != nil || err != nil {
 			return lock, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, s.late(ctx)
-		case <-time.After(lockPoll):
+		case <-time.After(supervisor.LockPoll):
 		}
 	}
 }
@@ -119,7 +120,7 @@ func (s *session) share(ctx context.Context, dir string) error {
 	if err := s.runInit(ctx); err != nil {
 		return err
 	}
-	err := copyFile(s.folder.path("src", dependencyLock), filepath.Join(fresh, dependencyLock))
+	err := copyFile(s.folder.Path("src", dependencyLock), filepath.Join(fresh, dependencyLock))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there is none without providers
 		return err
 	}
@@ -146,7 +147,7 @@ func whole(dir string) bool {
 
 // use takes an init into use that was made earlier.
 func (s *session) use(dir string) bool {
-	err := copyFile(filepath.Join(dir, dependencyLock), s.folder.path("src", dependencyLock))
+	err := copyFile(filepath.Join(dir, dependencyLock), s.folder.Path("src", dependencyLock))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
@@ -215,7 +216,7 @@ func (o *initOutput) failure(exit int) string {
 		return fmt.Sprintf("it exited with %d", exit)
 	}
 	text := head(strings.Join(kept, " "), maxFailure)
-	for _, beginning := range []string{"Failed to query available provider packages", "Failed to install provider"} {
+	for _, beginning := range []string{"Failed to resolve provider packages", "Failed to query available provider packages", "Failed to install provider"} {
 		if strings.HasPrefix(kept[0], beginning) {
 			text += ". Providers are downloaded by the server: it needs to reach their registry, by a proxy (HTTPS_PROXY) if need be, or a mirror of it, named in the file of TF_CLI_CONFIG_FILE"
 		}

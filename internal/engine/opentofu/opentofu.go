@@ -3,11 +3,9 @@
 // then apply. States are kept by a States behind an HTTP backend, which
 // replaces the one that the files name.
 //
-// The tool is not a child of the server but of a supervisor: this same binary,
-// started again, which is why main functions that use a Driver call
-// SuperviseIfAsked first. When the server stops or dies, the supervisor
-// interrupts the tool, so that it can still write its state, and then takes
-// down all that is left. The next try looks at the state, the lock and what an
+// The tool is not a child of the server but of a supervisor. When the server
+// stops or dies, that interrupts the tool, so that it can still write its state,
+// and then takes down all that is left. The next try looks at the state, the lock and what an
 // interrupted tool could not deliver, and plans anew. An init is shared by all
 // folders that ask for the same providers and modules.
 //
@@ -21,15 +19,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 // States is where states are kept, by the names that StateName makes. The
@@ -105,15 +102,6 @@ func New(d Driver) (*Driver, error) {
 	return &d, nil
 }
 
-var runID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-
-func check(r engine.Run) error {
-	if !runID.MatchString(r.ID) {
-		return fmt.Errorf("run id %q: must be a UUID", r.ID)
-	}
-	return nil
-}
-
 // failure is an error that ends the run, worded for the person who deployed.
 type failure string
 
@@ -134,31 +122,32 @@ func stopped(r engine.Run) engine.Status {
 // returns when the run has ended, or when someone else's lock is to be waited
 // for.
 func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
-	if err := check(r); err != nil {
+	if err := supervisor.CheckID(r.ID); err != nil {
 		return engine.Status{}, err
 	}
 	if r.Log == nil {
 		r.Log = io.Discard
 	}
-	f, err := d.claim(ctx, filepath.Join(d.Root, "runs", r.ID))
+	f, err := supervisor.Claim(ctx, d.folder(r.ID), d.Grace)
 	if err != nil {
 		return engine.Status{}, err
 	}
-	defer f.release()
-	res, err := f.result()
+	defer f.Release()
+	var res result
+	ended, err := f.Result(&res)
 	switch {
 	case err != nil:
 		return engine.Status{}, err
-	case res != nil:
-		return d.ended(ctx, f, r, *res)
-	case f.has("cancelled"):
+	case ended:
+		return d.ended(ctx, f, r, res)
+	case f.Has("cancelled"):
 		return stopped(r), nil
 	}
 	return d.try(ctx, f, r, checkpoint)
 }
 
 // try takes the run from its beginning to its end.
-func (d *Driver) try(ctx context.Context, f *folder, r engine.Run, checkpoint string) (engine.Status, error) {
+func (d *Driver) try(ctx context.Context, f *supervisor.Folder, r engine.Run, checkpoint string) (engine.Status, error) {
 	work, cancel := engine.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	s, err := d.open(work, f, r, overrideHTTP)
@@ -173,7 +162,7 @@ func (d *Driver) try(ctx context.Context, f *folder, r engine.Run, checkpoint st
 	switch {
 	case err == nil && rescueErr == nil && !rescued: // also if it was to stop just then
 		return d.end(context.WithoutCancel(ctx), s, result{})
-	case f.has("cancelled"):
+	case f.Has("cancelled"):
 		return stopped(r), nil
 	case ctx.Err() != nil:
 		return engine.Status{}, context.Cause(ctx)
@@ -201,7 +190,7 @@ func (d *Driver) end(ctx context.Context, s *session, res result) (engine.Status
 	if err := d.States.Release(ctx, name, s.run.ID); err != nil { // what a killed tool has left
 		return engine.Status{}, err
 	}
-	if err := s.folder.keep(res); err != nil {
+	if err := s.folder.Keep(res); err != nil {
 		return engine.Status{}, err
 	}
 	return d.ended(ctx, s.folder, s.run, res)
@@ -209,7 +198,7 @@ func (d *Driver) end(ctx context.Context, s *session, res result) (engine.Status
 
 // ended words the end of a run. Outputs are read from the state each time:
 // nothing secret is kept beside it.
-func (d *Driver) ended(ctx context.Context, f *folder, r engine.Run, res result) (engine.Status, error) {
+func (d *Driver) ended(ctx context.Context, f *supervisor.Folder, r engine.Run, res result) (engine.Status, error) {
 	if res.Failure != "" || r.Goal == engine.Destroy {
 		return failed(res.Failure), nil
 	}
@@ -265,16 +254,16 @@ func (d *Driver) Plans() bool { return true }
 // Preview plans against a copy of the state, in a folder of its own that is
 // removed again. It needs no access key and takes no lock.
 func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, error) {
-	if err := check(r); err != nil {
+	if err := supervisor.CheckID(r.ID); err != nil {
 		return engine.Changes{}, err
 	}
 	r.Log = io.Discard
-	f, err := d.claim(ctx, filepath.Join(d.Root, "previews", uuid.NewString()))
+	f, err := supervisor.Claim(ctx, filepath.Join(d.Root, "previews", uuid.NewString()), d.Grace)
 	if err != nil {
 		return engine.Changes{}, err
 	}
-	defer f.release()
-	defer f.remove()
+	defer f.Release()
+	defer remove(f)
 	work, cancel := engine.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	s, err := d.open(work, f, r, overrideLocal)
@@ -289,28 +278,21 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 // until its state is written, and sees to it that a Step that comes later does
 // not start it again. Nothing is rolled back.
 func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
-	if err := check(r); err != nil {
+	if err := supervisor.CheckID(r.ID); err != nil {
 		return engine.Status{}, err
 	}
-	dir := filepath.Join(d.Root, "runs", r.ID)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return engine.Status{}, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "cancelled"), nil, 0o600); err != nil {
-		return engine.Status{}, err
-	}
-	f, err := d.claim(ctx, dir)
+	f, err := supervisor.Cancel(ctx, d.folder(r.ID), d.Grace)
 	if err != nil {
 		return engine.Status{}, err
 	}
-	defer f.release()
-	if res, err := f.result(); err != nil || res != nil {
-		if err != nil {
-			return engine.Status{}, err
-		}
-		return d.ended(ctx, f, r, *res)
+	defer f.Release()
+	var res result
+	if ended, err := f.Result(&res); err != nil {
+		return engine.Status{}, err
+	} else if ended {
+		return d.ended(ctx, f, r, res)
 	}
-	killMarked(f.dir)
+	killLeft(f)
 	if _, err := d.rescue(ctx, f, r, nil); err != nil {
 		return engine.Status{}, err
 	}
@@ -321,19 +303,10 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Sta
 // caller does so once the run's Status is stored: a Step after it would begin
 // anew.
 func (d *Driver) Forget(ctx context.Context, id string) error {
-	if !runID.MatchString(id) {
-		return fmt.Errorf("run id %q: must be a UUID", id)
-	}
-	dir := filepath.Join(d.Root, "runs", id)
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	f, err := d.claim(ctx, dir)
-	if err != nil {
+	if err := supervisor.CheckID(id); err != nil {
 		return err
 	}
-	defer f.release()
-	return f.remove()
+	return supervisor.Forget(ctx, d.folder(id), d.Grace, remove)
 }
 
 // Sweep removes the work folders, and the inits, that nothing has happened in
@@ -342,25 +315,42 @@ func (d *Driver) Forget(ctx context.Context, id string) error {
 func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
 	var problems []error
 	for _, kind := range []string{"runs", "previews", "inits"} {
-		entries, err := os.ReadDir(filepath.Join(d.Root, kind))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
-		for _, e := range entries {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			info, err := e.Info()
-			if err != nil || !e.IsDir() || time.Since(info.ModTime()) < older {
-				continue
-			}
-			f, err := tryLock(filepath.Join(d.Root, kind, e.Name()), false)
-			if f != nil {
-				err = f.remove()
-				f.release()
-			}
-			problems = append(problems, err)
-		}
+		problems = append(problems, supervisor.Sweep(ctx, filepath.Join(d.Root, kind), older, remove))
 	}
 	return errors.Join(problems...)
+}
+
+// folder is where a run works: src, home and tmp, beside what a
+// supervisor.Folder has.
+func (d *Driver) folder(id string) string { return filepath.Join(d.Root, "runs", id) }
+
+func remove(f *supervisor.Folder) error {
+	killLeft(f)
+	return engine.RemoveFolder(f.Dir)
+}
+
+// killLeft kills what a killed supervisor has left.
+func killLeft(f *supervisor.Folder) { supervisor.KillMarked(runMarker, f.Dir) }
+
+// fresh removes what an earlier try has left, processes too, and makes the
+// folders anew. It reports whether there was an earlier try.
+func fresh(f *supervisor.Folder) (again bool, err error) {
+	if again = f.Has("src"); again {
+		killLeft(f)
+	}
+	for _, name := range []string{"src", "home", "tmp"} {
+		err := engine.RemoveFolder(f.Path(name))
+		if err == nil {
+			err = os.MkdirAll(f.Path(name), 0o700)
+		}
+		if err != nil {
+			return again, err
+		}
+	}
+	return again, nil
+}
+
+// result is how a run ended.
+type result struct {
+	Failure string `json:"failure,omitempty"` // empty: all went well
 }

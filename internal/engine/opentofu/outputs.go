@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 // StateName returns the name of a resource's state: account, region, and the
@@ -87,7 +88,7 @@ func parseState(content []byte) (stateFile, error) {
 
 // outputs returns the outputs of a run that has succeeded, from the state; or
 // from the tool, which is much slower, if the files have it encrypt that.
-func (d *Driver) outputs(ctx context.Context, f *folder, r engine.Run) ([]engine.Output, error) {
+func (d *Driver) outputs(ctx context.Context, f *supervisor.Folder, r engine.Run) ([]engine.Output, error) {
 	content, err := d.States.Pull(ctx, StateName(r.ResourceARN))
 	if err != nil {
 		return nil, err

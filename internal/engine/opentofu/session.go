@@ -16,6 +16,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/sandbox"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 const (
@@ -32,11 +33,11 @@ const (
 // session is the tool at work in a run's folder.
 type session struct {
 	*Driver
-	folder    *folder
+	folder    *supervisor.Folder
 	run       engine.Run
 	log       *engine.Log
 	redact    *engine.Redactor
-	keeper    *keeper
+	keeper    *supervisor.Keeper
 	binary    string // path
 	tool      string // its name in messages
 	override  string
@@ -49,11 +50,11 @@ type session struct {
 
 // open prepares a folder for the tool, up to the init. The session is there,
 // to be closed and to word failures, also with an error.
-func (d *Driver) open(ctx context.Context, f *folder, r engine.Run, override string) (*session, error) {
+func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, override string) (*session, error) {
 	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets)}
 	err := s.findTool()
 	if err == nil {
-		s.keeper, err = f.supervise(d.Grace) // starts while the rest is prepared
+		s.keeper, err = f.Supervise(d.Grace) // starts while the rest is prepared
 	}
 	var again bool
 	if err == nil {
@@ -78,7 +79,7 @@ func (d *Driver) open(ctx context.Context, f *folder, r engine.Run, override str
 
 func (s *session) close() {
 	if s.keeper != nil {
-		s.keeper.close()
+		s.keeper.Close()
 	}
 	s.log.Close()
 }
@@ -105,7 +106,7 @@ func (s *session) findTool() error {
 		names = []string{s.Binary}
 	}
 	for _, name := range names {
-		if s.binary = findProgram(path, name); s.binary == "" {
+		if s.binary = engine.FindProgram(path, name); s.binary == "" {
 			continue
 		}
 		s.tool = "OpenTofu"
@@ -120,30 +121,12 @@ func (s *session) findTool() error {
 	return failure("neither tofu nor terraform is in the server's PATH: install OpenTofu there, or set HADRON_TOFU to the path of a tofu or terraform program")
 }
 
-func findProgram(path, name string) string {
-	folders := []string{""}
-	if !strings.ContainsRune(name, filepath.Separator) {
-		folders = filepath.SplitList(path)
-	}
-	for _, folder := range folders {
-		file := filepath.Join(folder, name)
-		info, err := os.Stat(file)
-		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-			continue
-		}
-		if whole, err := filepath.Abs(file); err == nil {
-			return whole
-		}
-	}
-	return ""
-}
-
 // fillFolder writes the files, after what an earlier try has left was looked at.
 func (s *session) fillFolder(ctx context.Context) (again bool, err error) {
 	if _, err := s.rescue(ctx, s.folder, s.run, nil); err != nil {
 		return false, err
 	}
-	if again, err = s.folder.fresh(); err != nil {
+	if again, err = fresh(s.folder); err != nil {
 		return again, err
 	}
 	state, err := s.States.Pull(ctx, StateName(s.run.ResourceARN))
@@ -156,7 +139,7 @@ func (s *session) fillFolder(ctx context.Context) (again bool, err error) {
 	if s.override == overrideLocal && state != nil {
 		files = append(files, engine.File{Path: "terraform.tfstate", Mode: 0o600, Content: state})
 	}
-	err = engine.WriteFiles(s.folder.path("src"), files)
+	err = engine.WriteFiles(s.folder.Path("src"), files)
 	if err != nil && !engine.Transient(err) {
 		err = failure(err.Error())
 	}
@@ -171,7 +154,7 @@ var inherited = []string{
 }
 
 func (s *session) fillEnvironment(ctx context.Context) error {
-	s.env = engine.Environment(s.Environ, s.folder.path("home"), s.folder.path("tmp"))
+	s.env = engine.Environment(s.Environ, s.folder.Path("home"), s.folder.Path("tmp"))
 	for _, pair := range s.Environ {
 		name, value, _ := strings.Cut(pair, "=")
 		if !slices.Contains(inherited, name) || value == "" {
@@ -196,7 +179,7 @@ func (s *session) fillEnvironment(ctx context.Context) error {
 		"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
 		"TF_PLUGIN_CACHE_DIR":                            filepath.Join(s.Root, "plugins"),
 		"TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
-		runMarker: s.folder.dir,
+		runMarker: s.folder.Dir,
 	})
 	if s.override == overrideHTTP {
 		return s.addBackend(ctx)
@@ -316,15 +299,15 @@ func (s *session) call(ctx context.Context, e *events, command string, args ...s
 
 // raw runs a command of the tool; its output goes to w.
 func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...string) (int, error) {
-	exit, err := s.keeper.run(ctx, order{
-		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.path("src"), Env: engine.Environ(s.env),
+	exit, err := s.keeper.Run(ctx, supervisor.Program{
+		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(s.env),
 		// Providers and inits are shared between runs.
-		Box: sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.dir, filepath.Join(s.Root, "plugins"), filepath.Join(s.Root, "inits")}},
+		Box: sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir, filepath.Join(s.Root, "plugins"), filepath.Join(s.Root, "inits")}},
 	}, w)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))
 	}
-	if fail, ok := errors.AsType[failure](err); ok {
+	if fail, ok := errors.AsType[supervisor.Failure](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s failed: %s", s.tool, command, fail))
 	}
 	return exit, err
@@ -357,8 +340,8 @@ func (s *session) fault(ctx context.Context, command string, exit int, e *events
 // rescue delivers the state that a tool has left in the folder because it
 // could not reach the backend. One that does not follow the state that is kept
 // is put aside for people, below Root. It reports whether it delivered one.
-func (d *Driver) rescue(ctx context.Context, f *folder, r engine.Run, log *engine.Log) (bool, error) {
-	file := f.path("src", "errored.tfstate")
+func (d *Driver) rescue(ctx context.Context, f *supervisor.Folder, r engine.Run, log *engine.Log) (bool, error) {
+	file := f.Path("src", "errored.tfstate")
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 func newLog() (*engine.Log, *strings.Builder) {
@@ -252,11 +253,11 @@ func TestSweepRemovesWhatIsOldAndUnused(t *testing.T) {
 		make(name, old)
 	}
 	make("runs/new", time.Now())
-	held, err := tryLock(filepath.Join(d.Root, "runs", "held"), false)
+	held, err := supervisor.TryLock(filepath.Join(d.Root, "runs", "held"), false)
 	if err != nil || held == nil {
 		t.Fatal(held, err)
 	}
-	defer held.release()
+	defer held.Release()
 	if err := d.Sweep(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}

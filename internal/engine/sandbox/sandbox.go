@@ -35,10 +35,6 @@ func (b Box) Start(program string, argv []string, attr *os.ProcAttr) (*os.Proces
 	if len(b.Hide) == 0 {
 		return os.StartProcess(program, argv, attr)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	text, err := json.Marshal(order{b, program, os.Getpid()})
 	if err != nil {
 		return nil, err
@@ -46,5 +42,5 @@ func (b Box) Start(program string, argv []string, attr *os.ProcAttr) (*os.Proces
 	boxed := *attr
 	boxed.Env = append(append([]string{}, attr.Env...), marker+"="+string(text))
 	boxed.Sys = unshared(attr.Sys)
-	return os.StartProcess(self, argv, &boxed)
+	return os.StartProcess("/proc/self/exe", argv, &boxed) // also right after an upgrade replaced the file
 }

@@ -26,10 +26,10 @@ func unshared(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
 	return &boxed
 }
 
-// EnterIfAsked builds the box and becomes the program, if the process was
-// started for that; else it returns at once. Programs that use a Box call it
-// first in main, and their tests in TestMain.
-func EnterIfAsked() {
+// A process that was started to become a program in a box does so as soon as
+// this package is initialized, long before main, and before most of this binary
+// is initialized for nothing.
+func init() {
 	text := os.Getenv(marker)
 	if text == "" {
 		return

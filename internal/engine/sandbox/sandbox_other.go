@@ -9,8 +9,5 @@ import (
 
 func unshared(sys *syscall.SysProcAttr) *syscall.SysProcAttr { return sys }
 
-// EnterIfAsked does nothing: only Linux has what a box is made of.
-func EnterIfAsked() {}
-
 // Available reports why programs cannot be boxed on this machine.
 func Available() error { return errors.New("only Linux has the namespaces that it takes") }

@@ -1,4 +1,4 @@
-package opentofu
+package supervisor
 
 import (
 	"syscall"
@@ -10,8 +10,8 @@ import (
 // found by their process group.
 func adoptOrphans() error { return nil }
 
-func toolAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
+func programAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true}
 }
 
 // descendants returns the processes below pid.
@@ -32,6 +32,6 @@ func descendants(pid int) []int {
 	return below
 }
 
-// killMarked does nothing: the environment of other processes cannot be read.
+// KillMarked does nothing: the environment of other processes cannot be read.
 // Only a supervisor that was itself killed by force can leave something.
-func killMarked(string) {}
+func KillMarked(variable, value string) {}

@@ -1,4 +1,4 @@
-package opentofu
+package supervisor
 
 import (
 	"bytes"
@@ -17,8 +17,10 @@ func adoptOrphans() error {
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
-func toolAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+// programAttributes give a program a session and group of its own, and have it
+// end with the thread that starts it.
+func programAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // descendants returns the processes below pid.
@@ -56,10 +58,10 @@ func processes() []int {
 	return pids
 }
 
-// killMarked kills, within a second, the processes that were started for the
-// run of this folder: what a killed supervisor has left.
-func killMarked(dir string) {
-	mark := []byte(runMarker + "=" + dir + "\x00")
+// KillMarked kills, within a second, the processes that were started with this
+// in their environment: what a killed supervisor has left.
+func KillMarked(variable, value string) {
+	mark := []byte(variable + "=" + value + "\x00")
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		found := false
 		for _, pid := range processes() {

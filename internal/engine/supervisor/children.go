@@ -1,0 +1,122 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
+)
+
+// Program is what a supervisor runs.
+type Program struct {
+	Argv []string `json:",omitempty"` // the first is the path
+	Dir  string   `json:",omitempty"`
+	Env  []string `json:",omitempty"`
+	Box  sandbox.Box
+}
+
+// Start starts a program, without terminal or input, in a session of its own,
+// and returns the reading end of its output.
+func (p Program) Start() (*Children, *os.File, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer null.Close()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer write.Close()
+	process, err := p.Box.Start(p.Argv[0], p.Argv, &os.ProcAttr{
+		Dir: p.Dir, Env: p.Env, Files: []*os.File{null, write, write}, Sys: programAttributes(),
+	})
+	if err != nil {
+		read.Close()
+		return nil, nil, fmt.Errorf("start %s: %w", p.Argv[0], err)
+	}
+	return reap(process.Pid), read, nil
+}
+
+// Children are a program that this process has started, first of a process
+// group, and whatever that has started.
+type Children struct {
+	Leader int                       // the program's process
+	Exited <-chan syscall.WaitStatus // its end
+	empty  chan struct{}             // closed when no child is left, after the program's end
+}
+
+// reap waits for every child of this process: the program, and orphans that
+// came to us.
+func reap(program int) *Children {
+	exited := make(chan syscall.WaitStatus, 1)
+	c := &Children{Exited: exited, Leader: program, empty: make(chan struct{})}
+	go func() {
+		defer close(c.empty)
+		over := false
+		for {
+			var ws syscall.WaitStatus
+			pid, err := syscall.Wait4(-1, &ws, 0, nil)
+			switch {
+			case err == syscall.EINTR:
+			case err != nil: // ECHILD: none left, and none can come
+				if !over {
+					exited <- ws
+				}
+				return
+			case pid == program && (ws.Exited() || ws.Signaled()):
+				over = true
+				exited <- ws
+			}
+		}
+	}()
+	return c
+}
+
+// Clear ends all that is left: kindly, and after the grace by force. A word on
+// stop leaves a second of it at most.
+func (c *Children) Clear(grace time.Duration, stop <-chan time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select { // the usual case, without looking through all processes
+	case <-c.empty:
+	case <-time.After(20 * time.Millisecond):
+	}
+	if c.gone() {
+		return
+	}
+	c.signal(syscall.SIGTERM)
+	for waiting := true; waiting && !c.gone(); {
+		select {
+		case <-c.empty:
+			waiting = !c.gone() // a group can outlive our children where orphans are not adopted
+			time.Sleep(5 * time.Millisecond)
+		case less := <-stop:
+			timer.Reset(min(less, time.Second))
+		case <-timer.C:
+			waiting = false
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); !c.gone() && time.Now().Before(end); {
+		c.signal(syscall.SIGKILL)
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (c *Children) signal(sig syscall.Signal) {
+	syscall.Kill(-c.Leader, sig)
+	for _, pid := range descendants(os.Getpid()) {
+		syscall.Kill(pid, sig)
+	}
+}
+
+func (c *Children) gone() bool {
+	select {
+	case <-c.empty:
+		return syscall.Kill(-c.Leader, 0) == syscall.ESRCH
+	default:
+		return false
+	}
+}
