@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // kills it by force, or its supervisor and the tool as well.
 func killedServer(t *testing.T, supervisorToo bool) (root string, r engine.Run, log *journal, pid int) {
 	t.Helper()
-	enginetest.Tofu(t)
+	tofu := enginetest.Tofu(t)
 	root = t.TempDir()
 	values := fmt.Sprintf(`{"world": %q}`, root)
 	r, log = newRun("main.tf", slowFiles, "x.auto.tfvars.json", values)
@@ -91,7 +92,7 @@ func killedServer(t *testing.T, supervisorToo bool) (root string, r engine.Run, 
 		t.Fatal(err)
 	}
 	server := exec.Command(self)
-	server.Env = append(os.Environ(), "OPENTOFU_TEST_SERVER="+root)
+	server.Env = append(os.Environ(), "OPENTOFU_TEST_SERVER="+root, "HADRON_TOFU="+tofu)
 	server.Stderr = os.Stderr
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -199,7 +200,7 @@ func TestCancelWaitsForTheStateToBeWritten(t *testing.T) {
 		t.Errorf("got %+v", st)
 	}
 	state, err := b.Pull(t.Context(), opentofu.StateName(arn))
-	if err != nil || !strings.Contains(string(state), `"name": "first"`) {
+	if err != nil || !regexp.MustCompile(`"name": ?"first"`).Match(state) {
 		t.Errorf("the state lacks what was made: %s %v\n%s", state, err, log)
 	}
 	if holder, err := b.Holder(t.Context(), opentofu.StateName(arn)); holder != "" || err != nil {

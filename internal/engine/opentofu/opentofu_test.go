@@ -34,7 +34,6 @@ import (
 const arn = "arn:aws:proton:us-east-1:123456789012:environment/dev"
 
 func TestMain(m *testing.M) {
-	opentofu.SuperviseIfAsked()
 	if root := os.Getenv("OPENTOFU_TEST_SERVER"); root != "" {
 		beServer(root)
 	}
@@ -91,7 +90,7 @@ func newBackend(t testing.TB) *backend {
 func (b *backend) driver(t testing.TB, root string, change func(*opentofu.Driver)) *opentofu.Driver {
 	t.Helper()
 	d := opentofu.Driver{
-		Root: root, Binary: os.Getenv("HADRON_TOFU"), URL: b.url, States: b.States, Grace: 30 * time.Second, LockPoll: 100 * time.Millisecond,
+		Root: root, Binary: enginetest.Tofu(t), URL: b.url, States: b.States, Grace: 30 * time.Second, LockPoll: 100 * time.Millisecond,
 		Key: func(context.Context, engine.Run) (string, string, error) { return key, password, nil },
 	}
 	if sandbox.Available() == nil { // as a server runs it
@@ -421,7 +420,7 @@ func TestFailuresSayWhatAndWhere(t *testing.T) {
 		}, []string{"init failed: "}},
 		{"download refused", []string{"main.tf", `terraform {
   required_providers { x = { source = "127.0.0.1:1/acme/x" } }
-}`}, nil, []string{"init failed: Failed to query available provider packages", "127.0.0.1:1", "TF_CLI_CONFIG_FILE"}},
+}`}, nil, []string{"init failed: Failed to resolve provider packages", "127.0.0.1:1", "TF_CLI_CONFIG_FILE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
