@@ -75,6 +75,14 @@ type Config struct {
 	GitPollInterval int `setting:"git-poll-interval" default:"60"`
 	// GitRepositoryLimit is how many bytes a repository that is synced may have.
 	GitRepositoryLimit int `setting:"git-repository-limit" default:"262144000"`
+	// PullRequestTimeout is how long, in seconds, a pull request of self-managed
+	// provisioning may stay undecided, or merged without a report, before its
+	// deployment fails; 0 is for ever, as it was with Proton.
+	PullRequestTimeout int `setting:"pull-request-timeout" default:"0"`
+	// ConfirmRemovals is whether removals by pull request wait until their end is
+	// reported, too: true or false. By default their merge ends them, for the
+	// automation that Proton published does not report removals.
+	ConfirmRemovals bool `setting:"confirm-removals" default:"false"`
 	// BundleLimits is a JSON object of limits of template bundles that differ
 	// from Proton's, as {"bundleBytes": 10485760}; docs/templates.md lists them.
 	BundleLimits string `setting:"bundle-limits"`
@@ -182,6 +190,9 @@ func (c Config) Check() error {
 	}
 	if c.GitRepositoryLimit < 1 {
 		fail("git-repository-limit", "%d is not a positive number of bytes", c.GitRepositoryLimit)
+	}
+	if c.PullRequestTimeout < 0 {
+		fail("pull-request-timeout", "%d is negative", c.PullRequestTimeout)
 	}
 	if c.RedeployInstances != "never" && c.RedeployInstances != "components" {
 		fail("redeploy-instances", "%q is not never or components", c.RedeployInstances)

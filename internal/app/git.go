@@ -50,6 +50,8 @@ func (s *Server) pullRequests(c Config, k *keys) engine.Driver {
 	}
 	return &pullrequest.Driver{
 		Git: s.git, Author: "Hadron", Email: "hadron@localhost", Poll: time.Duration(c.GitPollInterval) * time.Second,
+		Timeout: time.Duration(c.PullRequestTimeout) * time.Second, ConfirmRemovals: c.ConfirmRemovals,
+		Page: func(r engine.Run) string { return s.URL + "/console/deployments/" + r.DeploymentID },
 		Access: func(ctx context.Context, r engine.Run) (pullrequest.Access, error) {
 			var connection proton.Connection
 			scope := proton.Scope{Account: r.Repository.Account, Region: r.Region}

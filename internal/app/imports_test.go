@@ -63,7 +63,7 @@ var testOnly = map[string]string{
 	"internal/engine/enginetest":             "engine",
 	"internal/engine/cloudformation/cfntest": "",
 	"internal/store/storetest":               "store proton jobs",
-	"internal/forge/forgetest":               "",
+	"internal/forge/forgetest":               "git/gittest",
 	"internal/git/gittest":                   "",
 }
 

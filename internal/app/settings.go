@@ -89,6 +89,8 @@ var usage = map[string]string{
 	"throttle-rate":               "calls a second that each user or role may make; 0 does not limit",
 	"git-poll-interval":           "seconds between looks at linked repositories and open pull requests",
 	"git-repository-limit":        "bytes that a synced repository may have",
+	"pull-request-timeout":        "seconds until a deployment fails whose pull request is undecided or unreported; 0 is never",
+	"confirm-removals":            "have removals by pull request wait for a report, too, not only for the merge",
 	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",
 	"tofu":                        "OpenTofu or Terraform program (default: tofu, then terraform, in PATH)",
 	"aws-sign-in":                 "admit callers by AWS's word for who they are; the name their token is for",

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
 )
@@ -29,9 +30,10 @@ func newBitbucket(h *http.Client, server string, token auth.Secret) bitbucket {
 }
 
 type bitbucketPull struct {
-	Number int64  `json:"id"`
-	State  string `json:"state"`
-	Links  struct {
+	Number    int64     `json:"id"`
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_on"`
+	Links     struct {
 		HTML struct {
 			Href string `json:"href"`
 		} `json:"html"`
@@ -43,7 +45,7 @@ func (p bitbucketPull) pull() *PullRequest {
 	if state == "" {
 		state = Open
 	}
-	return &PullRequest{Number: p.Number, URL: p.Links.HTML.Href, State: state}
+	return &PullRequest{Number: p.Number, URL: p.Links.HTML.Href, State: state, CreatedAt: p.CreatedAt}
 }
 
 func (b bitbucket) path(repository string) string {

@@ -31,6 +31,9 @@ func (g gitea) client(ctx context.Context) (*api.Client, error) {
 
 func giteaPull(p *api.PullRequest) *PullRequest {
 	out := &PullRequest{Number: p.Index, URL: p.HTMLURL, State: Open, Conflict: !p.Mergeable}
+	if p.Created != nil {
+		out.CreatedAt = *p.Created
+	}
 	switch {
 	case p.HasMerged || p.Merged != nil:
 		out.State = Merged

@@ -37,7 +37,8 @@ func githubAPI(server string) string {
 func githubPull(p *api.PullRequest) *PullRequest {
 	out := &PullRequest{
 		Number: int64(p.GetNumber()), URL: p.GetHTMLURL(), State: Open,
-		Conflict: p.Mergeable != nil && !*p.Mergeable, // null while it is being found out
+		Conflict:  p.Mergeable != nil && !*p.Mergeable, // null while it is being found out
+		CreatedAt: p.GetCreatedAt().Time,
 	}
 	switch {
 	case p.MergedAt != nil:

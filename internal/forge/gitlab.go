@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
 )
@@ -18,10 +19,11 @@ func newGitLab(h *http.Client, server string, token auth.Secret) gitlab {
 }
 
 type gitlabMerge struct {
-	Number    int64  `json:"iid"`
-	URL       string `json:"web_url"`
-	State     string `json:"state"`
-	Conflicts bool   `json:"has_conflicts"`
+	Number    int64     `json:"iid"`
+	URL       string    `json:"web_url"`
+	State     string    `json:"state"`
+	Conflicts bool      `json:"has_conflicts"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 func (m gitlabMerge) pull() *PullRequest {
@@ -29,7 +31,7 @@ func (m gitlabMerge) pull() *PullRequest {
 	if state == "" {
 		state = Open
 	}
-	return &PullRequest{Number: m.Number, URL: m.URL, State: state, Conflict: m.Conflicts}
+	return &PullRequest{Number: m.Number, URL: m.URL, State: state, Conflict: m.Conflicts, CreatedAt: m.CreatedAt}
 }
 
 func (g gitlab) path(repository string) string {

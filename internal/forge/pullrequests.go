@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // State is what has become of a pull request.
@@ -20,8 +21,9 @@ type PullRequest struct {
 	Number int64
 	URL    string // for people
 	State  State
-	// Conflict: it can't be merged as it is.
-	Conflict bool
+	// Conflict: it can't be merged as it is; on Gitea also while that is found out.
+	Conflict  bool
+	CreatedAt time.Time
 }
 
 // New is a pull request to be opened.

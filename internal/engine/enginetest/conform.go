@@ -46,7 +46,8 @@ type Plan struct {
 type World interface {
 	// Driver returns a new driver over the same state, as after a restart.
 	Driver() engine.Driver
-	// Run returns a new run with an ID of its own. Log and Report are set by the suite.
+	// Run returns a new run with an ID of its own. Log is set by the suite, and so
+	// is Report if it is nil.
 	Run(Plan) engine.Run
 	// State returns what the resource is set to, and whether it is there.
 	State() (value string, exists bool)
@@ -138,7 +139,9 @@ func (s *suite) run(p Plan) (engine.Run, *journal) {
 	j := &journal{}
 	r := s.World.Run(p)
 	r.Log = j
-	r.Report = func(context.Context) (engine.Report, error) { return engine.Report{}, nil }
+	if r.Report == nil {
+		r.Report = func(context.Context) (engine.Report, error) { return engine.Report{}, nil }
+	}
 	return r, j
 }
 

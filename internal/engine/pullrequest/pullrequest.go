@@ -14,11 +14,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
@@ -41,11 +40,15 @@ type Driver struct {
 	Email  string
 	// Poll is how often open pull requests are looked at, without being told.
 	Poll time.Duration
+	// Timeout is how long after a pull request was opened its deployment fails if
+	// nobody has decided or reported; zero: never.
+	Timeout time.Duration
+	// ConfirmRemovals has removals wait for a report, too: else their merge ends
+	// them, for the published automation does not report those.
+	ConfirmRemovals bool
+	// Page answers where people see a deployment; nil: nowhere.
+	Page func(r engine.Run) string
 }
-
-// metadataFile tells automation what a folder is, and changes at every
-// deployment.
-const metadataFile = ".proton/deployment-metadata.json"
 
 // progress is a checkpoint.
 type progress struct {
@@ -53,6 +56,19 @@ type progress struct {
 	URL     string `json:"url,omitempty"`
 	State   string `json:"state,omitempty"`   // last told of in the log
 	Problem string `json:"problem,omitempty"` // likewise
+	// Conflict: the server said so at the last look. It may only not have found
+	// out yet after the base has moved.
+	Conflict bool `json:"conflict,omitempty"`
+}
+
+func parse(checkpoint string) (p progress, err error) {
+	if checkpoint == "" {
+		return p, nil
+	}
+	if err := json.Unmarshal([]byte(checkpoint), &p); err != nil {
+		return p, engine.MarkPermanent(fmt.Errorf("checkpoint: %w", err))
+	}
+	return p, nil
 }
 
 func (p progress) String() string {
@@ -60,22 +76,15 @@ func (p progress) String() string {
 	return string(text)
 }
 
-// branch is where a run's change is.
-func branch(r engine.Run) string { return "proton--proton-" + r.Repository.Kind + "-" + r.ID }
-
-// title is that of the commit and of the pull request.
-func title(r engine.Run) string {
-	return "Update requested for Proton - " + r.ResourceARN[strings.LastIndex(r.ResourceARN, ":")+1:]
-}
-
 // Step opens the pull request of a run, or looks what has become of it and
 // what has been reported.
 func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
-	var p progress
-	if checkpoint != "" {
-		if err := json.Unmarshal([]byte(checkpoint), &p); err != nil {
-			return engine.Status{}, engine.MarkPermanent(fmt.Errorf("checkpoint: %w", err))
-		}
+	log := engine.NewLog(r.Log, engine.NewRedactor(r.Secrets...), engine.LogLimits{})
+	defer log.Close()
+	r.Log = log
+	p, err := parse(checkpoint)
+	if err != nil {
+		return engine.Status{}, err
 	}
 	report, err := r.Report(ctx)
 	if err != nil {
@@ -89,7 +98,7 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (eng
 		return d.unreachable(ctx, r, p, err)
 	}
 	if p.Number == 0 {
-		return d.open(ctx, r, access)
+		return d.open(ctx, r, access, p)
 	}
 	pull, err := access.Pulls.Get(ctx, r.Repository.Name, p.Number)
 	if err != nil {
@@ -118,54 +127,50 @@ func resources(r engine.Run) []engine.Resource {
 }
 
 // unreachable keeps a run waiting whose pull request is open: who owns the
-// repository may still apply it and report. Nothing else can be waited for.
+// repository may still apply it and report. Without one only what the server
+// says itself can be waited for: that it wants to be asked less often.
 func (d *Driver) unreachable(ctx context.Context, r engine.Run, p progress, err error) (engine.Status, error) {
 	if ctx.Err() != nil {
 		return engine.Status{}, context.Cause(ctx)
 	}
-	if p.Number == 0 {
+	refused, ok := errors.AsType[*forge.Error](err)
+	if p.Number == 0 && (!ok || !refused.Limited()) {
 		return engine.Status{}, err
 	}
 	if p.Problem != err.Error() {
 		p.Problem = err.Error()
 		fmt.Fprintf(r.Log, "the pull request could not be looked at: %v\n", err)
 	}
-	return engine.Status{Wait: d.Poll, Checkpoint: p.String()}, nil
+	wait := d.Poll
+	if ok {
+		wait = max(wait, refused.RetryAfter)
+	}
+	return engine.Status{Wait: wait, Checkpoint: p.String()}, nil
 }
 
 // open makes the branch and its pull request, where they are not there yet.
-func (d *Driver) open(ctx context.Context, r engine.Run, a Access) (engine.Status, error) {
+func (d *Driver) open(ctx context.Context, r engine.Run, a Access, p progress) (engine.Status, error) {
 	pull, err := a.Pulls.Find(ctx, r.Repository.Name, branch(r))
 	if err != nil {
-		return engine.Status{}, err
+		return d.unreachable(ctx, r, p, err)
 	}
 	if pull == nil {
-		made, err := d.push(ctx, r, a)
+		text, err := d.push(ctx, r, a)
 		if err != nil {
 			return engine.Status{}, err
 		}
-		if !made {
+		if text == "" {
 			fmt.Fprintln(r.Log, "nothing of the resource is in the repository: there is nothing to remove")
 			return engine.Status{Done: true}, nil
 		}
-		pull, err = a.Pulls.Open(ctx, r.Repository.Name, forge.NewPullRequest{Title: title(r), Body: body(r), Branch: branch(r), Base: r.Repository.Branch})
+		pull, err = a.Pulls.Open(ctx, r.Repository.Name, forge.NewPullRequest{Title: title(r), Body: text, Branch: branch(r), Base: r.Repository.Branch})
 		if err != nil {
-			return engine.Status{}, err
+			return d.unreachable(ctx, r, p, err)
 		}
 	}
-	fmt.Fprintf(r.Log, "pull request %s is open\n", pull.URL)
-	p := progress{Number: pull.Number, URL: pull.URL, State: string(forge.Open)}
+	fmt.Fprintf(r.Log, "pull request %s is %s\n", pull.URL, pull.State)
+	p = progress{Number: pull.Number, URL: engine.Clean(pull.URL), State: string(pull.State)}
 	return engine.Status{Wait: d.Poll, Checkpoint: p.String()}, nil
-}
-
-// body tells people what a pull request is about.
-func body(r engine.Run) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Resource: `%s`\nDeployment: `%s`\n", r.ResourceARN, r.DeploymentID)
-	if r.Goal == engine.Destroy {
-		b.WriteString("\nThe resource is being deleted. Merging this removes what was provisioned of it.\n")
-	}
-	return b.String()
 }
 
 // follow says where a run stands whose pull request is known.
@@ -175,158 +180,51 @@ func (d *Driver) follow(ctx context.Context, r engine.Run, a Access, p progress,
 		p.State = string(pull.State)
 		fmt.Fprintf(r.Log, "pull request %s is %s\n", p.URL, pull.State)
 	}
+	late := d.Timeout > 0 && time.Since(pull.CreatedAt) > d.Timeout
 	switch {
-	case pull.State == forge.Closed && r.Goal == engine.Destroy:
-		return engine.Status{Done: true, Failure: "Pull request " + p.URL + " was closed without being merged."}, nil
+	case late: // though it is closed by now, for that was done here
+		return d.giveUp(ctx, r, a, p, pull)
 	case pull.State == forge.Closed:
-		return engine.Status{Done: true, Cancelled: true, Failure: "Pull request " + p.URL + " was closed without being merged."}, nil
-	case pull.State == forge.Merged && r.Goal == engine.Destroy: // the published automation does not report removals
+		failure := "Pull request " + p.URL + " was closed without being merged."
+		return engine.Status{Done: true, Cancelled: r.Goal == engine.Apply, Failure: failure}, nil
+	case pull.State == forge.Merged && r.Goal == engine.Destroy && !d.ConfirmRemovals:
 		return engine.Status{Done: true}, nil
+	case pull.State == forge.Open && pull.Conflict && !p.Conflict:
+		p.Conflict = true
+		return engine.Status{Wait: min(d.Poll, secondLook), Checkpoint: p.String()}, nil
 	case pull.State == forge.Open:
-		if err := d.restore(ctx, r, a, pull); err != nil {
+		p.Conflict = false
+		if err := d.restore(ctx, r, a, pull.Conflict); err != nil {
 			return d.unreachable(ctx, r, p, err)
 		}
 	}
 	return engine.Status{Wait: d.Poll, Checkpoint: p.String()}, nil
 }
 
-// restore makes the branch anew if it conflicts with its base by now, is gone,
-// or does not carry this deployment any more.
-func (d *Driver) restore(ctx context.Context, r engine.Run, a Access, pull *forge.PullRequest) error {
-	if !pull.Conflict {
-		heads, err := d.Git.Heads(ctx, a.Remote, branch(r))
-		if err != nil {
-			return err
-		}
-		if sha := heads[branch(r)]; sha != "" {
-			intact, err := d.intact(ctx, r, a, sha)
-			if err != nil || intact {
-				return err
-			}
+// secondLook is how soon a conflict is looked at again before something is done
+// about it.
+const secondLook = 5 * time.Second
+
+// giveUp ends a run that nobody has decided in time.
+func (d *Driver) giveUp(ctx context.Context, r engine.Run, a Access, p progress, pull *forge.PullRequest) (engine.Status, error) {
+	if pull.State == forge.Open {
+		if err := a.Pulls.Close(ctx, r.Repository.Name, pull.Number); err != nil {
+			return d.unreachable(ctx, r, p, err)
 		}
 	}
-	fmt.Fprintf(r.Log, "branch %s is made anew\n", branch(r))
-	_, err := d.push(ctx, r, a)
-	return err
-}
-
-// intact reports whether the branch still carries the run's metadata.
-func (d *Driver) intact(ctx context.Context, r engine.Run, a Access, sha string) (bool, error) {
-	c, err := d.Git.Fetch(ctx, a.Remote, branch(r), sha)
-	if err != nil {
-		return false, err
+	what := "was closed: it was not merged"
+	if pull.State == forge.Merged {
+		what = "is merged, but nobody has reported the end of it"
 	}
-	defer c.Close()
-	entries, err := c.Tree(ctx)
-	if err != nil {
-		return false, err
-	}
-	text, err := c.ReadFile(ctx, path.Join(folder(r, entries), metadataFile), 1<<20)
-	if err != nil {
-		return false, nil
-	}
-	return bytes.Equal(text, fileOf(r, metadataFile)), nil
-}
-
-func fileOf(r engine.Run, name string) []byte {
-	i := slices.IndexFunc(r.Files, func(f engine.File) bool { return f.Path == name })
-	if i < 0 {
-		return nil
-	}
-	return r.Files[i].Content
-}
-
-// folder is where a resource's files are: below environments/ where the
-// repository has that, though pipelines never.
-func folder(r engine.Run, entries []git.Entry) string {
-	has := slices.ContainsFunc(entries, func(e git.Entry) bool { return e.Path == "environments" && e.Kind == git.Folder })
-	if has && r.Repository.Kind != "service_pipeline" {
-		return path.Join("environments", r.Repository.Folder)
-	}
-	return r.Repository.Folder
-}
-
-// push makes the run's commit on top of the base and moves its branch there.
-// made is false if there is nothing to remove.
-func (d *Driver) push(ctx context.Context, r engine.Run, a Access) (made bool, err error) {
-	c, err := d.Git.Fetch(ctx, a.Remote, r.Repository.Branch, "")
-	if err != nil {
-		return false, err
-	}
-	defer c.Close()
-	files, err := d.change(ctx, r, c)
-	if err != nil || files == nil {
-		return false, err
-	}
-	_, err = c.Push(ctx, git.Change{
-		Branch: branch(r), Message: title(r) + "\n", Author: d.Author, Email: d.Email, When: r.CreatedAt, Files: files,
-	})
-	return err == nil, err
-}
-
-// change is what a run changes of a commit: nil if it removes a resource that
-// is not there.
-func (d *Driver) change(ctx context.Context, r engine.Run, c *git.Commit) (map[string][]byte, error) {
-	entries, err := c.Tree(ctx)
-	if err != nil {
-		return nil, err
-	}
-	root := folder(r, entries)
-	there := func(name string) bool {
-		return slices.ContainsFunc(entries, func(e git.Entry) bool { return e.Path == path.Join(root, name) && e.Kind == git.File })
-	}
-	if r.Goal == engine.Destroy && !there(metadataFile) {
-		return nil, nil
-	}
-	files := map[string][]byte{}
-	for _, f := range r.Files {
-		content := f.Content
-		if r.Goal == engine.Destroy && strings.HasSuffix(f.Path, ".tf") {
-			if !there(f.Path) {
-				continue
-			}
-			content = released(content)
-		}
-		files[path.Join(root, f.Path)] = content
-	}
-	if r.Goal == engine.Destroy {
-		return files, nil // automation needs all of them to remove what they describe
-	}
-	return files, d.dropStale(ctx, c, entries, root, files)
-}
-
-// notice is how every Terraform file begins that was written here.
-var notice = []byte("/*\nManaged by Proton:")
-
-// dropStale removes the files of earlier deployments that are no part of the
-// template any more. Files of others stay.
-func (d *Driver) dropStale(ctx context.Context, c *git.Commit, entries []git.Entry, root string, files map[string][]byte) error {
-	for _, e := range entries {
-		if _, kept := files[e.Path]; kept || e.Kind != git.File || path.Dir(e.Path) != root || path.Ext(e.Path) != ".tf" {
-			continue
-		}
-		content, err := c.Read(ctx, 1<<20, e)
-		if err != nil {
-			return err
-		}
-		if bytes.HasPrefix(content[e.ID], notice) {
-			files[e.Path] = nil
-		}
-	}
-	return nil
-}
-
-// released replaces a file's notice by one that says that it is managed no
-// more.
-func released(content []byte) []byte {
-	if _, rest, ok := bytes.Cut(content, []byte("*/\n\n")); ok && bytes.HasPrefix(content, notice) {
-		content = rest
-	}
-	return append([]byte("/*\nNo longer managed by Proton: the resource was deleted in Proton.\n*/\n\n"), content...)
+	return engine.Status{Done: true, Failure: fmt.Sprintf("Pull request %s %s within the time-out of %s.", p.URL, what, d.Timeout)}, nil
 }
 
 // Cancel closes the pull request of a run. One that is merged can't be undone.
 func (d *Driver) Cancel(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
+	p, err := parse(checkpoint)
+	if err != nil {
+		return engine.Status{}, err
+	}
 	report, err := r.Report(ctx)
 	if err != nil {
 		return engine.Status{}, err
@@ -338,7 +236,12 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, checkpoint string) (e
 	if err != nil {
 		return engine.Status{}, err
 	}
-	pull, err := a.Pulls.Find(ctx, r.Repository.Name, branch(r))
+	var pull *forge.PullRequest
+	if p.Number != 0 {
+		pull, err = a.Pulls.Get(ctx, r.Repository.Name, p.Number)
+	} else {
+		pull, err = a.Pulls.Find(ctx, r.Repository.Name, branch(r))
+	}
 	if err != nil || pull == nil {
 		return engine.Status{}, err
 	}
@@ -362,7 +265,7 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 		return engine.Changes{}, err
 	}
 	defer c.Close()
-	files, err := d.change(ctx, r, c)
+	files, _, err := d.change(ctx, r, c)
 	if err != nil {
 		return engine.Changes{}, err
 	}
@@ -372,7 +275,7 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 		switch {
 		case content == nil:
 			changes.Details = append(changes.Details, "remove "+name)
-		case err != nil && err != fs.ErrNotExist:
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return changes, err
 		case err != nil:
 			changes.Details = append(changes.Details, "add "+name)

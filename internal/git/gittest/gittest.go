@@ -38,9 +38,16 @@ func (s *Server) Repository(t testing.TB, name string) *Repository {
 	return r
 }
 
-// HTTP serves the repositories to who knows a password, and answers the
-// address and the handler's own server.
+// HTTP serves the repositories to who knows a password.
 func (s *Server) HTTP(t testing.TB, user, password string) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(s.Handler(t, user, password))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// Handler serves the repositories to who knows a password.
+func (s *Server) Handler(t testing.TB, user, password string) http.Handler {
 	t.Helper()
 	path, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
@@ -50,16 +57,14 @@ func (s *Server) HTTP(t testing.TB, user, password string) *httptest.Server {
 		Path: filepath.Join(strings.TrimSpace(string(path)), "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + s.Root, "GIT_HTTP_EXPORT_ALL=1", "HOME=" + s.Root, "REMOTE_USER=" + user},
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, p, _ := r.BasicAuth(); u != user || p != password {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}
 		backend.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return server
+	})
 }
 
 // Repository is one bare repository.
