@@ -68,7 +68,9 @@ func newWorld(t *testing.T) *world {
 		plans: map[string]enginetest.Plan{}, reports: map[string]engine.Report{}, told: map[string]bool{},
 	}
 	w.git = w.hub.Repository(t, repository)
-	w.hub.Page = func(n int) string { return fmt.Sprintf("https://hub.example.com/\x1b[2J%s/%d", strings.Repeat("x", 1<<15), n) }
+	w.hub.Page = func(n int) string {
+		return fmt.Sprintf("https://hub.example.com/\x1b[2J%s/%d", strings.Repeat("x", 1<<15), n)
+	}
 	w.hub.Through(w.automation)
 	return w
 }
