@@ -152,6 +152,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets, s.aws},
 		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components", PreviewTime: time.Duration(c.PreviewTimeout) * time.Second,
+		StepAttempts: c.StepAttempts,
 	})
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {

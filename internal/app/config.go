@@ -62,6 +62,10 @@ type Config struct {
 	// PreviewTimeout is how many seconds a deployment waits for the preview of
 	// what it will change before it goes on without; 0 makes no previews.
 	PreviewTimeout int `setting:"preview-timeout" default:"30"`
+	// StepAttempts is how often in a row the step of a deployment is tried that
+	// can't be taken (the network is gone, a disk full), after 2, 4, 8 … up to 256
+	// seconds, before the deployment fails: 8 are about four minutes.
+	StepAttempts int `setting:"step-attempts" default:"8"`
 	// StrictSpecs refuses specs with inputs that the template does not have, and
 	// with keys that mean nothing, when they are given. By default, as on Proton,
 	// they are accepted, not used, and named in the deployment's log.
@@ -199,6 +203,9 @@ func (c Config) Check() error {
 	}
 	if c.StopGrace < 0 {
 		fail("stop-grace", "%d is negative", c.StopGrace)
+	}
+	if c.StepAttempts < 1 {
+		fail("step-attempts", "%d is no number of attempts: give 1 or more", c.StepAttempts)
 	}
 	if c.PreviewTimeout < 0 {
 		fail("preview-timeout", "%d is negative", c.PreviewTimeout)

@@ -85,6 +85,7 @@ var usage = map[string]string{
 	"concurrency":                 "how many deployments to work on at once",
 	"redeploy-instances":          "never, or components: when what an instance sees of a component changes",
 	"preview-timeout":             "seconds a deployment waits for the preview of what it will change; 0 makes none",
+	"step-attempts":               "how often a step of a deployment is tried that can't be taken, before it fails",
 	"strict-specs":                "refuse specs with inputs that the template does not have, and with unknown keys",
 	"throttle-rate":               "calls a second that each user or role may make; 0 does not limit",
 	"git-poll-interval":           "seconds between looks at linked repositories and open pull requests",

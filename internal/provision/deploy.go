@@ -14,13 +14,8 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
-const (
-	// shortWait is how long a driver may ask to wait without giving up the lease.
-	shortWait = 30 * time.Second
-	// maxFailures is how many steps in a row may be impossible to take before
-	// the deployment counts as failed.
-	maxFailures = 8
-)
+// shortWait is how long a driver may ask to wait without giving up the lease.
+const shortWait = 30 * time.Second
 
 // errCancel is the cause of a step's end when the caller cancelled the deployment.
 var errCancel = errors.New("cancelled by the caller")
@@ -272,6 +267,10 @@ func requeue(ctx context.Context, tx *store.Tx, held proton.Deployment, m proton
 	return tx.RequeueHeldDeployment(ctx, held, m.Until)
 }
 
+// longestPause is the power of two of the seconds between two tries to take a
+// step: about four minutes.
+const longestPause = 8
+
 // failedStep queues a deployment whose step could not be taken anew, later
 // each time, and in the end gives up on it.
 func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause error) error {
@@ -287,10 +286,10 @@ func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause
 		}
 		held.Failures++
 		p.Logger.WarnContext(ctx, "a deployment's step failed", "deployment", d.ID, "attempt", d.Attempt, "failures", held.Failures, "err", why)
-		if giveUp = held.Failures >= maxFailures || !engine.Transient(cause); giveUp {
+		if giveUp = held.Failures >= int64(p.StepAttempts) || !engine.Transient(cause); giveUp {
 			return nil
 		}
-		next := p.now().Add(time.Second << held.Failures)
+		next := p.now().Add(time.Second << min(held.Failures, longestPause))
 		return requeue(ctx, tx, held, proton.Milestone{Kind: proton.MilestoneRetrying, Until: next, Message: why})
 	})
 	if err != nil || !giveUp {

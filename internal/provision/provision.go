@@ -50,6 +50,9 @@ type Config struct {
 	// Heartbeat how often the lease is prolonged, 3 s. Zero: the defaults.
 	Lease     time.Duration
 	Heartbeat time.Duration
+	// StepAttempts is how often in a row a step is tried that can't be taken
+	// before the deployment counts as failed. Zero: 8.
+	StepAttempts int
 	// PreviewTime is how long a deployment waits for the preview of what it
 	// will change before it goes on without; zero: none is made.
 	PreviewTime time.Duration
@@ -71,6 +74,9 @@ func New(c Config) *Provisioner {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 3 * time.Second
+	}
+	if c.StepAttempts == 0 {
+		c.StepAttempts = 8
 	}
 	return &Provisioner{
 		Config: c, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
