@@ -29,10 +29,15 @@ Texts are read from a file with file://PATH, as in --spec file://spec.yaml. List
 are given one element at a time, structures as JSON or key=value,key=value. A whole
 input is given by --input-json; members given beside it win.
 
+A list is read to its end, however many pages that takes; --max-items and
+--starting-token read it in parts, --page-size says how much is asked for at once,
+and --no-paginate, or a member of the input that is about pages, makes one call.
+
 An error is printed as "ExceptionName: message", with exit code 1.
 
 ` + credentialsHelp,
 		Example: `  hadron api list-environments --output text
+  hadron api list-services --max-items 20
   hadron api get-service --name hello
   hadron api create-service --input-json service.json --spec file://spec.yaml
   hadron api tag-resource --resource-arn ARN --tags key=team,value=shop --tags key=stage,value=test
@@ -68,6 +73,7 @@ func (t *tool) operationCommand(op *awsjson.Operation) *cobra.Command {
 	cmd.Flags().Lookup("output").Usage = "form of the answer: json, or text: a table of a list, one value a line of anything else"
 	input := cmd.Flags().String("input-json", "", "the input as JSON: a text, a file, or - for standard input")
 	members := addMemberFlags(cmd, op.Input)
+	pages := addPageFlags(cmd, op)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		body, err := t.input(op, *input, members)
 		if err != nil {
@@ -77,7 +83,8 @@ func (t *tool) operationCommand(op *awsjson.Operation) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		answer, err := call(cmd.Context(), a, op, body)
+		send := func(body []byte) ([]byte, error) { return call(cmd.Context(), a, op, body) }
+		answer, err := pages.read(cmd.Flags(), op, body, send)
 		if err != nil {
 			return err
 		}

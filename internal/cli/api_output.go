@@ -41,7 +41,7 @@ func (t *tool) printAnswer(op *awsjson.Operation, answer []byte, asJSON bool) er
 		return err
 	}
 	if token, ok := v["nextToken"].(string); ok {
-		fmt.Fprintf(t.stderr, "There is more: --next-token %s\n", token)
+		fmt.Fprintf(t.stderr, "There is more: --starting-token %s\n", token)
 	}
 	return nil
 }

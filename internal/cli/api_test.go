@@ -124,7 +124,7 @@ func TestListsArePrintedAsTables(t *testing.T) {
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Error(diff)
 	}
-	if got := stderr.String(); got != "There is more: --next-token abc=\n" {
+	if got := stderr.String(); got != "There is more: --starting-token abc=\n" {
 		t.Errorf("stderr: %s", got)
 	}
 }

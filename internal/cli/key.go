@@ -29,7 +29,7 @@ func (t *tool) createKeyCommand() *cobra.Command {
 		if err != nil {
 			return a.explain(err)
 		}
-		return t.tell(f, key, func() { t.printKey("Made an access key of "+args[0]+".", key.AccessKeyId, key.SecretAccessKey) })
+		return t.tell(f, key, func() { t.printKey(a, "Made an access key of "+args[0]+".", key.AccessKeyId, key.SecretAccessKey) })
 	}
 	return cmd
 }
@@ -90,7 +90,7 @@ that its users can change over. The other need only be named if there are two.
 		if err != nil {
 			return a.explain(err)
 		}
-		return t.tell(f, key, func() { t.printKey("Made a new access key of "+args[0]+".", key.AccessKeyId, key.SecretAccessKey) })
+		return t.tell(f, key, func() { t.printKey(a, "Made a new access key of "+args[0]+".", key.AccessKeyId, key.SecretAccessKey) })
 	}
 	return cmd
 }

@@ -151,7 +151,7 @@ func TestUserCreate(t *testing.T) {
 		t.Errorf("a call that the policy does not allow: %s", denied.stderr)
 	}
 	text := hadron(t, env, "user", "create", "bob", "--policy", policy).wantCode(t, 0)
-	if !regexp.MustCompile(`export AWS_ACCESS_KEY_ID=\w+\n  export AWS_SECRET_ACCESS_KEY=\S+\n`).MatchString(text.stdout) {
+	if !regexp.MustCompile(`export AWS_ENDPOINT_URL=http:\S+\n  export AWS_ACCESS_KEY_ID=\w+\n  export AWS_SECRET_ACCESS_KEY=\S+\n  export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n`).MatchString(text.stdout) {
 		t.Errorf("user create: %s", text.stdout)
 	}
 }

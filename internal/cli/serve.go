@@ -154,7 +154,12 @@ func (t *tool) explainAccess(s *app.Server) {
 		export("AWS_ENDPOINT_URL", s.URL, "")
 		export("AWS_SHARED_CREDENTIALS_FILE", file, "")
 	}
-	export("AWS_DEFAULT_REGION", region, "   # any; each Region has resources of its own")
+	fmt.Fprintf(t.stdout, "  %s   # any; each Region has resources of its own\n", exportRegion(region))
+}
+
+// exportRegion names a Region to tools that read the one variable or the other.
+func exportRegion(name string) string {
+	return fmt.Sprintf("export AWS_REGION=%s AWS_DEFAULT_REGION=%[1]s", shellWord(name))
 }
 
 // shellWord quotes a value for a shell if it needs it.

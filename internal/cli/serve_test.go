@@ -20,6 +20,7 @@ func TestServeFromFirstStartToStop(t *testing.T) {
 	secret := first.wait(t, `export AWS_SECRET_ACCESS_KEY=(\S+)`)
 	first.wait(t, `export AWS_ENDPOINT_URL=`+url)
 	first.wait(t, `export AWS_ACCESS_KEY_ID=AKIA\w+`)
+	first.wait(t, `export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 `)
 	file := filepath.Join(data, "credentials")
 	if first.wait(t, `(Press Ctrl-C)`); !strings.Contains(first.stdout.String(), file) {
 		t.Errorf("it does not say where the key is kept:\n%s", first.stdout.String())

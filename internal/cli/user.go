@@ -92,9 +92,10 @@ func policiesText(document *string, managed []string) string {
 	return strings.Join(names, ", ")
 }
 
-func (t *tool) printKey(heading string, id, secret *string) {
-	fmt.Fprintf(t.stdout, "%s Its secret cannot be read again:\n\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n",
-		heading, api.Value(id), shellWord(api.Value(secret)))
+// printKey prints the lines that an access key is used with.
+func (t *tool) printKey(a access, heading string, id, secret *string) {
+	fmt.Fprintf(t.stdout, "%s Its secret cannot be read again:\n\n  export AWS_ENDPOINT_URL=%s\n  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  %s\n",
+		heading, shellWord(a.endpoint), api.Value(id), shellWord(api.Value(secret)), exportRegion(a.region))
 }
 
 func (t *tool) createUserCommand() *cobra.Command {
@@ -134,7 +135,7 @@ name says. The secret is printed once and cannot be read again.
 		if err != nil {
 			return a.explain(err)
 		}
-		return t.tell(f, user, func() { t.printKey("Made "+api.Value(user.Arn)+".", user.AccessKeyId, user.SecretAccessKey) })
+		return t.tell(f, user, func() { t.printKey(a, "Made "+api.Value(user.Arn)+".", user.AccessKeyId, user.SecretAccessKey) })
 	}
 	return cmd
 }
