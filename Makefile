@@ -72,7 +72,7 @@ test-clients: ## The built program against boto3, the AWS CLI and the AWS SDK fo
 	$(GO) test -count=1 -v ./test/conformance/...
 
 .PHONY: test-more-clients
-test-more-clients: ## The built program against the AWS SDK for Java v2, which it installs in .tools; not part of "make test"
+test-more-clients: ## The built program against the AWS SDKs for Java v2 and Rust, which it installs in .tools; not part of "make test"
 	HADRON_MORE_CLIENTS=1 $(GO) test -count=1 -v -run '^TestStoriesOfMoreClients$$' ./test/conformance
 
 JINJA_TIME ?= 2m

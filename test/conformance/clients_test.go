@@ -1,6 +1,6 @@
 // Package conformance drives the built hadron program with the stock clients
-// that are no Go libraries: boto3, the AWS CLI and the AWS SDKs for JavaScript
-// and Java. The AWS SDK for Go has a module of its own in folder gosdk.
+// that are no Go libraries: boto3, the AWS CLI and the AWS SDKs for JavaScript,
+// Java and Rust. The AWS SDK for Go has a module of its own in folder gosdk.
 package conformance
 
 import (
@@ -47,6 +47,7 @@ var (
 	python     = installer("setup-python-clients.sh")
 	javascript = installer("setup-javascript-client.sh")
 	java       = installer("setup-java-client.sh")
+	rust       = installer("setup-rust-client.sh")
 )
 
 // installed is where clients are. Without them a test is skipped, except in

@@ -32,15 +32,18 @@ var runners = map[string]runner{
 	},
 }
 
-// moreRunners have clients that take long to start.
+// moreRunners have clients that take long to start, or to build.
 var moreRunners = map[string]runner{
 	"java": func(t *testing.T) ([]string, []string) {
-		dir := installed(t, java, javaClaims)
+		dir := installed(t, java, moreClaims["java"])
 		return []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", dir + "/*", "java/Story.java"}, nil
+	},
+	"rust": func(t *testing.T) ([]string, []string) {
+		return []string{filepath.Join(installed(t, rust, moreClaims["rust"]), "story")}, nil
 	},
 }
 
-const javaClaims = "java-v2.txt"
+var moreClaims = map[string]string{"java": "java-v2.txt", "rust": "rust.txt"}
 
 // pinnedPython skips a test that needs the operations of the pinned versions.
 func pinnedPython(t *testing.T) string {
@@ -66,20 +69,25 @@ func TestStoriesOfMoreClients(t *testing.T) {
 	t.Parallel()
 	ended := tell(t, moreRunners)
 	t.Cleanup(func() {
-		if ended() {
-			whole.Store(javaClaims, true)
+		for name, file := range moreClaims {
+			if ended(name) {
+				whole.Store(file, true)
+			}
 		}
 	})
 }
 
-// tell goes through every story with each runner. Afterwards it knows whether
-// every one of them reached its end.
-func tell(t *testing.T, runners map[string]runner) (ended func() bool) {
+// tell goes through every story with each runner. Afterwards it knows which of
+// them reached the end of each.
+func tell(t *testing.T, runners map[string]runner) (ended func(runner string) bool) {
 	stories, err := story.All(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ends atomic.Int64
+	ends := map[string]*atomic.Int64{}
+	for name := range runners {
+		ends[name] = &atomic.Int64{}
+	}
 	for _, s := range stories {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
@@ -111,12 +119,12 @@ func tell(t *testing.T, runners map[string]runner) (ended func() bool) {
 					}
 					line = append(line, writeStory(t, s, keys, region, variables))
 					run(t, env, line[0], line[1:]...)
-					ends.Add(1)
+					ends[name].Add(1)
 				})
 			}
 		})
 	}
-	return func() bool { return ends.Load() == int64(len(stories)*len(runners)) }
+	return func(runner string) bool { return ends[runner].Load() == int64(len(stories)) }
 }
 
 // key is an access key as runners read it.

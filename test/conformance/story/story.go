@@ -50,7 +50,7 @@ type Step struct {
 // A Story is a list of steps against a server of its own.
 type Story struct {
 	Name     string
-	Settings []string // of the server; ${aws} is where CloudFormation and STS are played
+	Settings []string // of the server; ${aws} is where CloudFormation and STS are played, and an S3 that never answers
 	Git      bool     // ${connection} is one to a folder that WriteRepositories has filled
 	Steps    []Step
 }
@@ -126,7 +126,7 @@ func All(root string) ([]Story, error) {
 			"HADRON_QUOTA_INSTANCES_PER_SERVICE=1", "HADRON_QUOTA_ACCOUNT_CONNECTIONS=1",
 		}},
 		{Name: "components", Steps: components, Settings: []string{
-			"HADRON_CLOUDFORMATION_ENDPOINT=${aws}", "HADRON_STS_ENDPOINT=${aws}", "AWS_ACCESS_KEY_ID=AKIACONFORMANCE00003", "AWS_SECRET_ACCESS_KEY=none",
+			"HADRON_CLOUDFORMATION_ENDPOINT=${aws}", "HADRON_STS_ENDPOINT=${aws}", "HADRON_S3_ENDPOINT=${aws}", "HADRON_STOP_GRACE=0", "AWS_ACCESS_KEY_ID=AKIACONFORMANCE00003", "AWS_SECRET_ACCESS_KEY=none",
 			"HADRON_QUOTA_COMPONENTS=2",
 		}},
 		{Name: "throttle", Steps: throttled(model, operations), Settings: []string{"HADRON_THROTTLE_RATE=1"}},

@@ -29,6 +29,7 @@ var Clients = []Client{
 	{"aws-cli.txt", "AWS CLI", "aws-cli/"},
 	{"javascript-v3.txt", "JavaScript v3", "aws-sdk-js/3."},
 	{"java-v2.txt", "Java v2", "aws-sdk-java/2."},
+	{"rust.txt", "Rust", "aws-sdk-rust/1."},
 }
 
 // Record is what was called through proxies and what came of it. It is safe

@@ -24,8 +24,16 @@ func (s *Server) Objects(bucket string) (keys []string, ok bool) {
 	return keys, ok
 }
 
-// serveObject answers one request of S3's protocol, path-style.
+// serveObject answers one request of S3's protocol, path-style. Whoever reads an
+// object waits until they give up.
 func (s *Server) serveObject(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		select {
+		case <-r.Context().Done():
+		case <-s.closed:
+		}
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
