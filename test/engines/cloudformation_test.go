@@ -52,7 +52,9 @@ func TestServiceOnCloudFormationGoesUpIsUpdatedAndComesDown(t *testing.T) {
 	s := serve(t, cloudFormation(aws.URL)...)
 	s.environmentTemplate("net", stackEnvironment(scriptedNet))
 	s.serviceTemplate("web", "net", stackService(scriptedApp, scriptedPipeline))
-	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) { in.ProtonServiceRoleArn = p(serviceRole) })
+	s.createEnvironment("one", "net", "{}", func(in *api.CreateEnvironmentInput) {
+		in.ProtonServiceRoleArn, in.Tags = p(serviceRole), []api.Tag{{Key: p("team"), Value: p("net")}}
+	})
 	s.environmentEnds("one", api.DeploymentStatusSucceeded)
 	if got := s.outputs("one")["Database"]; got != "<sensitive>" {
 		t.Errorf("an output with the value of a parameter with NoEcho: %s", got)
@@ -78,6 +80,15 @@ func TestServiceOnCloudFormationGoesUpIsUpdatedAndComesDown(t *testing.T) {
 			t.Errorf("stack %s was made as %q, want %s", name, call.Role, role)
 		}
 	}
+	// As on Proton, tags of its own alone: none of what people have tagged.
+	checkTags(t, aws, "AWSProton-one-cloudformation--", map[string]string{
+		"proton:account": account, "proton:template": "arn:aws:proton:eu-west-1:123456789012:environment-template/net",
+		"proton:environment": "arn:aws:proton:eu-west-1:123456789012:environment/one",
+	})
+	checkTags(t, aws, "AWSProton-shop-cloudformation--", map[string]string{
+		"proton:account": account, "proton:template": "arn:aws:proton:eu-west-1:123456789012:service-template/web",
+		"proton:service": "arn:aws:proton:eu-west-1:123456789012:service/shop",
+	})
 	checkTags(t, aws, "AWSProton-shop-dev-cloudformation--", map[string]string{
 		"proton:account": account, "proton:template": "arn:aws:proton:eu-west-1:123456789012:service-template/web",
 		"proton:environment": "arn:aws:proton:eu-west-1:123456789012:environment/one", "proton:service": "arn:aws:proton:eu-west-1:123456789012:service/shop",
