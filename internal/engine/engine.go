@@ -170,8 +170,8 @@ type Driver interface {
 }
 
 // Planner is implemented by drivers whose steps find out by themselves what they
-// are going to change, and tell Run.Planned before they change it, once for a
-// run or anew after a crash. The caller then makes no preview of a run that it
+// are going to change, and tell Run.Planned as soon as they know, once for a run or
+// anew after a crash. The caller then makes no preview of a run that it
 // carries out, which would be the same work twice.
 type Planner interface {
 	Plans() bool

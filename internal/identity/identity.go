@@ -48,7 +48,7 @@ type assumed struct{ region, role string }
 // New makes a Source. It asks nobody yet.
 func New(c Config) *Source {
 	if c.Own == nil {
-		c.Own = chain{ours: c.Ours}
+		c.Own = &chain{ours: c.Ours}
 	}
 	return &Source{sts: Endpoint(c.STSEndpoint), own: aws.NewCredentialsCache(c.Own), each: map[assumed]*aws.CredentialsCache{}}
 }
@@ -111,12 +111,35 @@ func (s *Source) Variables(ctx context.Context, region, role string) (map[string
 }
 
 // chain is the AWS default chain, read anew each time.
-type chain struct{ ours func(string) bool }
+type chain struct {
+	ours  func(string) bool
+	mu    sync.Mutex
+	empty time.Time // when it had nothing
+}
 
-// freshFor is how long credentials without an end are kept.
-const freshFor = time.Minute
+const (
+	// freshFor is how long credentials without an end are kept.
+	freshFor = time.Minute
+	// emptyFor is for how long it is not looked again for credentials that were
+	// not there, which takes as long as much of a deployment.
+	emptyFor = 2 * time.Second
+)
 
-func (c chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
+// Retrieve implements aws.CredentialsProvider.
+func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.empty) < emptyFor {
+		return aws.Credentials{}, ErrNone
+	}
+	found, err := c.look(ctx)
+	if errors.Is(err, ErrNone) {
+		c.empty = time.Now()
+	}
+	return found, err
+}
+
+func (c *chain) look(ctx context.Context) (aws.Credentials, error) {
 	metadata := imds.ClientDisabled
 	if onEC2() {
 		metadata = imds.ClientDefaultEnableState

@@ -459,22 +459,27 @@ func (s *suite) cancelWithin() {
 	s.wantState("b", true)
 }
 
-// plans holds a Planner to its word: what is about to change is told first.
+// plans holds a Planner to its word: what is about to change is told at once, not
+// in the end. A tool may have begun by the time its word has come here.
 func (s *suite) plans() {
 	if planner, ok := s.Driver().(engine.Planner); !ok || !planner.Plans() {
 		s.Skip("the driver is no Planner")
 	}
-	for _, p := range []Plan{{Goal: engine.Apply, Value: "a"}, {Goal: engine.Apply, Value: "b"}, {Goal: engine.Destroy}} {
+	for _, p := range []Plan{{Goal: engine.Apply, Value: "a", Behaviour: Hold}, {Goal: engine.Apply, Value: "b"}, {Goal: engine.Destroy}} {
 		r, _ := s.run(p)
-		before, told := s.Changes(), 0
-		r.Planned = func(c engine.Changes) {
-			told++
-			if n := s.Changes(); n != before || c.Summary == "" {
-				s.Errorf("%s %s: told of %+v after %d changes", p.Goal, p.Value, c, n-before)
-			}
+		told := make(chan string, 10)
+		r.Planned = func(c engine.Changes) { told <- c.Summary }
+		var err error
+		if p.Behaviour == Hold {
+			ended := s.held(s.ctx, r)
+			s.eventually("the plan is told while the run holds", func() bool { return len(told) > 0 })
+			s.Release()
+			err = <-ended
+		} else if st := s.finish(s.Driver(), r, ""); st.Failure != "" {
+			err = errors.New(st.Failure)
 		}
-		if st := s.finish(s.Driver(), r, ""); st.Failure != "" || told != 1 {
-			s.Errorf("%s %s: told %d times; failure %q", p.Goal, p.Value, told, st.Failure)
+		if err != nil || len(told) != 1 || <-told == "" {
+			s.Errorf("%s %s: %v; told %d times, once with a summary is right", p.Goal, p.Value, err, len(told))
 		}
 	}
 }

@@ -27,44 +27,41 @@ const dependencyLock = ".terraform.lock.hcl"
 
 // init makes the providers and modules ready that the files ask for. What it
 // makes depends on nothing else of the files, so it is shared by all folders
-// that ask for the same; only remote modules, which may change under the same
-// address, are fetched for each run anew.
+// that ask for the same. Only remote modules, which may change under the same
+// address, are fetched for each run anew, and what a template's own commands may
+// have touched serves no other run.
 func (s *session) init(ctx context.Context) error {
-	needs := needsOf(s.run.Files)
-	if needs.remote || !s.legible {
-		s.env["TF_DATA_DIR"] = s.folder.Path("data")
-		if err := engine.RemoveFolder(s.env["TF_DATA_DIR"]); err != nil {
-			return err
+	own := s.needs.remote || s.needs.commands || !s.legible
+	if !own {
+		if _, ready := s.findInit(); ready {
+			return nil
 		}
-		lock, err := s.lockPlugins(ctx)
-		if err != nil {
-			return err
-		}
-		defer lock.Release()
-		return s.runInit(ctx)
-	}
-	if _, ready := s.findInit(needs); ready {
-		return nil
 	}
 	lock, err := s.lockPlugins(ctx)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	dir, ready := s.findInit(needs) // another run's, while we waited
+	if own {
+		return s.runInit(ctx)
+	}
+	dir, ready := s.findInit() // another run's, while we waited
 	if ready {
 		return nil
 	}
-	return s.share(ctx, dir)
+	if err := s.runInit(ctx); err != nil {
+		return err
+	}
+	return s.share(dir)
 }
 
 // findInit returns the folder of the init that serves the run, and whether it
 // is there and was taken into use. Where the state still needs providers that
 // the files do not, it is one of its own.
-func (s *session) findInit(n needs) (dir string, ready bool) {
-	dir = filepath.Join(s.Root, "inits", s.initKey(n, nil))
+func (s *session) findInit() (dir string, ready bool) {
+	dir = filepath.Join(s.inits(), s.initKey(nil))
 	if whole(dir) && !s.serves(dir) {
-		dir = filepath.Join(s.Root, "inits", s.initKey(n, s.providers))
+		dir = filepath.Join(s.inits(), s.initKey(s.providers))
 	}
 	return dir, whole(dir) && s.use(dir)
 }
@@ -82,9 +79,6 @@ func (s *session) serves(dir string) bool {
 // lockPlugins keeps inits apart: the tools' cache of providers is not made for
 // two at a time.
 func (s *session) lockPlugins(ctx context.Context) (*supervisor.Folder, error) {
-	if err := os.MkdirAll(filepath.Join(s.Root, "plugins"), 0o700); err != nil {
-		return nil, err
-	}
 	for {
 		lock, err := supervisor.TryLock(filepath.Join(s.Root, "init-lock"), true)
 		if lock != nil || err != nil {
@@ -107,8 +101,8 @@ func (s *session) late(ctx context.Context) error {
 	return cause
 }
 
-// share runs an init in a folder that others can use once it has succeeded.
-func (s *session) share(ctx context.Context, dir string) error {
+// share makes the run's init one that others can use.
+func (s *session) share(dir string) error {
 	fresh := dir + ".new"
 	if err := engine.RemoveFolder(fresh); err != nil {
 		return err
@@ -116,12 +110,11 @@ func (s *session) share(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(fresh, 0o700); err != nil {
 		return err
 	}
-	s.env["TF_DATA_DIR"] = filepath.Join(fresh, "data")
-	if err := s.runInit(ctx); err != nil {
-		return err
-	}
 	err := copyFile(s.folder.Path("src", dependencyLock), filepath.Join(fresh, dependencyLock))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there is none without providers
+		return err
+	}
+	if err := os.Rename(s.env["TF_DATA_DIR"], filepath.Join(fresh, "data")); err != nil {
 		return err
 	}
 	if err := engine.RemoveFolder(dir); err != nil { // one that has lost its providers
@@ -165,9 +158,18 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, content, 0o600)
 }
 
+// runInit runs an init in the run's own folder.
 func (s *session) runInit(ctx context.Context) error {
+	s.env["TF_DATA_DIR"] = s.folder.Path("data")
+	if err := engine.RemoveFolder(s.env["TF_DATA_DIR"]); err != nil {
+		return err
+	}
+	env := maps.Clone(s.env)
+	// An init holds little and is soon over: a quarter of its time would go into
+	// collecting garbage. It starts no providers, which would hold more.
+	env["GOGC"], env["GOMEMLIMIT"] = "off", "256MiB"
 	output := &initOutput{log: s.log}
-	exit, err := s.raw(ctx, output, "init", "-input=false", "-no-color")
+	exit, err := s.runIn(ctx, s.initBox(), env, output, "init", "-input=false", "-no-color")
 	if err == nil && exit != 0 {
 		err = failure(fmt.Sprintf("%s init failed: %s", s.tool, output.failure(exit)))
 	}
@@ -226,14 +228,14 @@ func (o *initOutput) failure(exit int) string {
 
 // initKey names what an init makes: the tool, the kind of backend, the needs of
 // the files, and providers that the state needs besides.
-func (s *session) initKey(n needs, providers []string) string {
+func (s *session) initKey(providers []string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", s.binary)
 	if info, err := os.Stat(s.binary); err == nil {
 		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
 	}
 	fmt.Fprintf(h, "%q %q\n", s.override, providers)
-	for _, fact := range slices.Sorted(maps.Keys(n.facts)) {
+	for _, fact := range slices.Sorted(maps.Keys(s.needs.facts)) {
 		fmt.Fprintf(h, "%q\n", fact)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
@@ -241,8 +243,9 @@ func (s *session) initKey(n needs, providers []string) string {
 
 // needs is what an init has to make ready.
 type needs struct {
-	facts  map[string]bool
-	remote bool // a module is not in the folder itself
+	facts    map[string]bool
+	remote   bool // a module is not in the folder itself
+	commands bool // an init may run commands of the template: to get at the keys of an encrypted state
 }
 
 // needsOf reads from the files what they ask an init for: the settings,
@@ -272,7 +275,12 @@ func needsOf(files []engine.File) needs {
 	return n
 }
 
-func (n needs) add(words ...string) { n.facts[strings.Join(words, "\x00")] = true }
+// add takes note of settings, with their text last.
+func (n *needs) add(words ...string) {
+	n.facts[strings.Join(words, "\x00")] = true
+	text := words[len(words)-1]
+	n.commands = n.commands || strings.Contains(text, "encryption") || strings.Contains(text, `\u`) // which JSON may spell it with
+}
 
 func (n *needs) addBlock(dir string, b *hclsyntax.Block, source []byte) {
 	text := func(attribute string) string {

@@ -154,6 +154,7 @@ func (d *Driver) try(ctx context.Context, f *supervisor.Folder, r engine.Run, ch
 	defer s.close()
 	if err == nil {
 		err = s.carryOut(work)
+		s.keeper.HangUp() // it ends while the rest is done
 	}
 	// Also when the server stops: nothing that was made may be forgotten.
 	rescued, rescueErr := d.rescue(context.WithoutCancel(ctx), f, r, s.log)
@@ -320,7 +321,7 @@ func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
 	return errors.Join(problems...)
 }
 
-// folder is where a run works: src, home and tmp, beside what a
+// folder is where a run works: src, home, tmp and data, beside what a
 // supervisor.Folder has.
 func (d *Driver) folder(id string) string { return filepath.Join(d.Root, "runs", id) }
 
@@ -338,7 +339,7 @@ func fresh(f *supervisor.Folder) (again bool, err error) {
 	if again = f.Has("src"); again {
 		killLeft(f)
 	}
-	for _, name := range []string{"src", "home", "tmp"} {
+	for _, name := range []string{"src", "home", "tmp", "data"} {
 		err := engine.RemoveFolder(f.Path(name))
 		if err == nil {
 			err = os.MkdirAll(f.Path(name), 0o700)

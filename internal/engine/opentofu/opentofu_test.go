@@ -502,3 +502,49 @@ func TestInitIsSharedByFoldersThatNeedTheSame(t *testing.T) {
 	}
 	run("b", "main.tf", `module "m" { source = "./m" }`, "m/main.tf", `resource "terraform_data" "in_module" { input = 1 }`)
 }
+
+// A run may be of a template that means harm to others.
+func TestRunsCannotChangeWhatOtherRunsUse(t *testing.T) {
+	tofu := enginetest.Tofu(t)
+	t.Parallel()
+	if err := sandbox.Available(); err != nil {
+		t.Skip("no sandbox on this machine: ", err)
+	}
+	d := newBackend(t).driver(t, t.TempDir(), nil)
+	const harm = `touch %[1]s/plugins/harm %[1]s/inits/harm; for d in %[1]s/inits/*; do touch "$d/harm"; rm -rf "$d/data"; done; touch "$PWD/tried"`
+	script := fmt.Sprintf(harm, d.Root)
+	files := map[string]string{
+		"apply": fmt.Sprintf("resource \"terraform_data\" \"it\" {\n  provisioner \"local-exec\" { command = %q }\n}", script),
+		"init": fmt.Sprintf(`terraform {
+  encryption {
+    key_provider "external" "it" { command = ["/bin/sh", "-c", %q] }
+    method "aes_gcm" "it" { keys = key_provider.external.it }
+    state { method = method.aes_gcm.it }
+  }
+}`, script),
+	}
+	r, _ := newRun("main.tf", `resource "terraform_data" "it" {}`)
+	succeed(t, d, r) // which has made an init
+	for _, command := range []string{"apply", "init"} {
+		if command == "init" && !strings.HasSuffix(tofu, "tofu") {
+			continue // Terraform encrypts no states
+		}
+		r, log := newRun("main.tf", files[command])
+		r.ResourceARN += "-" + command
+		st := step(t, d, r)
+		if _, err := os.Stat(filepath.Join(d.Root, "runs", r.ID, "src", "tried")); err != nil {
+			t.Errorf("%s: the commands did not run: %+v\n%s", command, st, log)
+		}
+	}
+	harmed, _ := filepath.Glob(filepath.Join(d.Root, "*", "harm"))
+	deeper, _ := filepath.Glob(filepath.Join(d.Root, "inits", "*", "harm"))
+	whole, _ := filepath.Glob(filepath.Join(d.Root, "inits", "*", "data"))
+	if len(harmed)+len(deeper) > 0 || len(whole) != 1 {
+		t.Errorf("changed: %v %v, left of the inits: %v", harmed, deeper, whole)
+	}
+	r, log := newRun("main.tf", `resource "terraform_data" "it" {}`)
+	succeed(t, d, r)
+	if strings.Contains(log.String(), "builtin") {
+		t.Errorf("the shared init was made anew: %s", log)
+	}
+}

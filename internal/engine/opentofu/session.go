@@ -46,6 +46,7 @@ type session struct {
 	notes     []string // lines for the log, until there is one
 	providers []string // that the state needs
 	legible   bool     // whether providers are known
+	needs     needs
 }
 
 // open prepares a folder for the tool, up to the init. The session is there,
@@ -54,14 +55,16 @@ func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, o
 	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets)}
 	err := s.findTool()
 	if err == nil {
-		s.keeper, err = f.Supervise(d.Grace) // starts while the rest is prepared
+		s.keeper, err = s.supervise() // it starts while the rest is prepared
 	}
+	credentials := make(chan answer, 1)
+	go func() { credentials <- s.askCredentials(ctx) }()
 	var again bool
 	if err == nil {
 		again, err = s.fillFolder(ctx)
 	}
-	if err == nil {
-		err = s.fillEnvironment(ctx)
+	if got := <-credentials; err == nil {
+		err = s.fillEnvironment(ctx, got)
 	}
 	s.redact = engine.NewRedactor(s.secrets...)
 	s.log = engine.NewLog(r.Log, s.redact, d.Limits)
@@ -75,6 +78,40 @@ func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, o
 		s.log.Note("[hadron] the run was interrupted: it goes on from the state, with a new plan")
 	}
 	return s, s.init(ctx)
+}
+
+// supervise starts the supervisor, with the box of what is likely to run first.
+func (s *session) supervise() (*supervisor.Keeper, error) {
+	for _, shared := range []string{s.plugins(), s.inits()} { // a box shows what is there
+		if err := os.MkdirAll(shared, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	s.needs = needsOf(s.run.Files)
+	box := s.box()
+	if s.needs.remote || s.needs.commands || !whole(filepath.Join(s.inits(), s.initKey(nil))) {
+		box = s.initBox()
+	}
+	return s.folder.Supervise(s.Grace, box)
+}
+
+func (s *session) plugins() string { return filepath.Join(s.Root, "plugins") }
+func (s *session) inits() string   { return filepath.Join(s.Root, "inits") }
+
+// box is what the tool works in. Providers and inits are shared between runs, and
+// what a template runs must not change them for others.
+func (s *session) box() sandbox.Box {
+	return sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}, Show: []string{s.plugins(), s.inits()}}
+}
+
+// initBox is what an init works in: it adds providers to the shared ones, unless
+// the template has commands of its own run.
+func (s *session) initBox() sandbox.Box {
+	b := sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}}
+	if !s.needs.commands {
+		b.Keep = append(b.Keep, s.plugins())
+	}
+	return b
 }
 
 func (s *session) close() {
@@ -153,7 +190,7 @@ var inherited = []string{
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "TF_CLI_CONFIG_FILE",
 }
 
-func (s *session) fillEnvironment(ctx context.Context) error {
+func (s *session) fillEnvironment(ctx context.Context, credentials answer) error {
 	s.env = engine.Environment(s.Environ, s.folder.Path("home"), s.folder.Path("tmp"))
 	for _, pair := range s.Environ {
 		name, value, _ := strings.Cut(pair, "=")
@@ -172,33 +209,44 @@ func (s *session) fillEnvironment(ctx context.Context) error {
 		}
 	}
 	s.env["AWS_REGION"], s.env["AWS_DEFAULT_REGION"] = s.run.Region, s.run.Region
-	if err := s.addIdentity(ctx); err != nil {
+	if err := s.addIdentity(ctx, credentials); err != nil {
 		return err
 	}
 	maps.Copy(s.env, map[string]string{
 		"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
-		"TF_PLUGIN_CACHE_DIR":                            filepath.Join(s.Root, "plugins"),
-		"TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
 		runMarker: s.folder.Dir,
 	})
+	if !s.needs.commands {
+		s.env["TF_PLUGIN_CACHE_DIR"], s.env["TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE"] = s.plugins(), "1"
+	}
 	if s.override == overrideHTTP {
 		return s.addBackend(ctx)
 	}
 	return nil
 }
 
-func (s *session) addIdentity(ctx context.Context) error {
-	var credentials map[string]string
-	if s.Credentials != nil {
-		var err error
-		if credentials, err = s.Credentials(ctx, s.run); err != nil {
-			return classify("credentials for the run", err)
-		}
+// answer is the credentials for a run, as variables.
+type answer struct {
+	variables map[string]string
+	err       error
+}
+
+func (s *session) askCredentials(ctx context.Context) answer {
+	if s.Credentials == nil {
+		return answer{}
 	}
-	if len(credentials) == 0 {
+	variables, err := s.Credentials(ctx, s.run)
+	return answer{variables, err}
+}
+
+func (s *session) addIdentity(ctx context.Context, credentials answer) error {
+	if credentials.err != nil {
+		return classify("credentials for the run", credentials.err)
+	}
+	if len(credentials.variables) == 0 {
 		s.notes = append(s.notes, "no AWS credentials are configured: the run has none")
 	}
-	for name, value := range credentials {
+	for name, value := range credentials.variables {
 		s.env[name] = value
 		switch name {
 		case "AWS_ACCESS_KEY_ID", "AWS_CREDENTIAL_EXPIRATION", "AWS_REGION", "AWS_DEFAULT_REGION":
@@ -299,10 +347,12 @@ func (s *session) call(ctx context.Context, e *events, command string, args ...s
 
 // raw runs a command of the tool; its output goes to w.
 func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...string) (int, error) {
+	return s.runIn(ctx, s.box(), s.env, w, command, args...)
+}
+
+func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]string, w io.Writer, command string, args ...string) (int, error) {
 	exit, err := s.keeper.Run(ctx, supervisor.Program{
-		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(s.env),
-		// Providers and inits are shared between runs.
-		Box: sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir, filepath.Join(s.Root, "plugins"), filepath.Join(s.Root, "inits")}},
+		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(env), Box: box,
 	}, w)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))

@@ -191,8 +191,8 @@ func TestOnlyWhatAnInitNeedsCounts(t *testing.T) {
 		for n := 0; n < len(files); n += 2 {
 			list = append(list, engine.File{Path: files[n], Content: []byte(files[n+1])})
 		}
-		s := &session{Driver: &Driver{}, binary: "/bin/true"}
-		return s.initKey(needsOf(list), nil)
+		s := &session{Driver: &Driver{}, binary: "/bin/true", needs: needsOf(list)}
+		return s.initKey(nil)
 	}
 	first := key("main.tf", base)
 	for name, files := range map[string][]string{
@@ -217,6 +217,23 @@ func TestOnlyWhatAnInitNeedsCounts(t *testing.T) {
 	} {
 		if key(files...) == first {
 			t.Errorf("%s: the same init is used", name)
+		}
+	}
+}
+
+func TestInitsThatMayRunCommandsAreKnown(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]bool{
+		"terraform {\n  encryption {}\n}": true, "terraform {\n  encryption {": true,
+		`{"terraform": {"encryption": {}}}`: true, `{"terraform": {"\u0065ncryption": {}}}`: true,
+		"terraform {\n  required_providers {}\n}": false, "# encryption": false, `{"output": {}}`: false,
+	} {
+		name := "main.tf"
+		if strings.HasPrefix(content, "{") {
+			name = "main.tofu.json"
+		}
+		if n := needsOf([]engine.File{{Path: name, Content: []byte(content)}}); n.commands != want {
+			t.Errorf("%s: commands is %v, want %v", content, n.commands, want)
 		}
 	}
 }

@@ -11,36 +11,88 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"syscall"
 )
 
 // Box is what a program must not see, and what of it it may.
 type Box struct {
 	Hide []string // folders and files, absolute; those that do not exist are left out
 	Keep []string // folders below Hide that stay as they are, if they exist
+	Show []string // folders below Hide that can be read, if they exist
 }
 
-// marker holds the order in the environment of the binary started again.
-const marker = "HADRON_SANDBOX_ORDER"
+// marker tells this binary started again what it is. Its orders come through a
+// pipe: the plan of the box first, then what to become.
+const marker = "HADRON_SANDBOX"
 
-// order is a Box for one program.
-type order struct {
+// plan is a box to be built.
+type plan struct {
 	Box
-	Program string
-	Server  int // the process whose death is the program's
+	Server int // the process whose death is the program's
 }
 
-// Start starts a program in the box, or as it is if the box hides nothing.
-func (b Box) Start(program string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
+// program is what a process in a box becomes.
+type program struct {
+	Argv []string // the first is the path
+	Dir  string
+	Env  []string
+}
+
+// Prepared is a box in which no program runs yet. Building one takes as long as
+// much else that must be done before the program is known.
+type Prepared struct {
+	attr    os.ProcAttr
+	process *os.Process // builds the box and waits; nil if the box hides nothing
+	orders  *os.File
+}
+
+// Prepare begins to build a box for a program with these files. They must stay
+// open until Start or Drop.
+func (b Box) Prepare(files []*os.File, sys *syscall.SysProcAttr) (*Prepared, error) {
+	p := &Prepared{attr: os.ProcAttr{Files: files, Sys: sys}}
 	if len(b.Hide) == 0 {
-		return os.StartProcess(program, argv, attr)
+		return p, nil
 	}
-	text, err := json.Marshal(order{b, program, os.Getpid()})
+	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	boxed := *attr
-	boxed.Env = append(append([]string{}, attr.Env...), marker+"="+string(text))
-	boxed.Sys = unshared(attr.Sys)
-	return os.StartProcess("/proc/self/exe", argv, &boxed) // also right after an upgrade replaced the file
+	defer read.Close()
+	boxed := os.ProcAttr{Env: []string{marker + "=1"}, Files: append(files[:len(files):len(files)], read), Sys: unshared(sys)}
+	// Also right after an upgrade has replaced the file.
+	if p.process, err = os.StartProcess("/proc/self/exe", []string{"hadron-sandbox"}, &boxed); err != nil {
+		write.Close()
+		return nil, err
+	}
+	p.orders = write
+	if err := json.NewEncoder(write).Encode(plan{b, os.Getpid()}); err != nil {
+		p.Drop()
+		return nil, fmt.Errorf("order the sandbox: %w", err)
+	}
+	return p, nil
+}
+
+// Start runs a program in the box.
+func (p *Prepared) Start(argv []string, dir string, env []string) (*os.Process, error) {
+	if p.process == nil {
+		p.attr.Dir, p.attr.Env = dir, env
+		return os.StartProcess(argv[0], argv, &p.attr)
+	}
+	defer p.orders.Close()
+	if err := json.NewEncoder(p.orders).Encode(program{argv, dir, env}); err != nil {
+		p.Drop()
+		return nil, fmt.Errorf("order the sandbox: %w", err)
+	}
+	return p.process, nil
+}
+
+// Drop ends a box in which no program was started.
+func (p *Prepared) Drop() {
+	if p.process != nil {
+		p.orders.Close()
+		p.process.Kill()
+		p.process.Wait()
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,25 +31,26 @@ func unshared(sys *syscall.SysProcAttr) *syscall.SysProcAttr {
 // this package is initialized, long before main, and before most of this binary
 // is initialized for nothing.
 func init() {
-	text := os.Getenv(marker)
-	if text == "" {
+	if os.Getenv(marker) == "" {
 		return
 	}
 	// Capabilities belong to a thread: the one that gives them up must be the
 	// one that becomes the program.
 	runtime.LockOSThread()
-	if err := enter(text); err != nil {
+	const ordersFile = 3 // after those of the program
+	syscall.CloseOnExec(ordersFile)
+	if err := enter(json.NewDecoder(os.NewFile(ordersFile, "orders"))); err != nil {
 		fmt.Fprintln(os.Stderr, "[hadron] the sandbox could not be built:", err)
 	}
 	syscall.Exit(126)
 }
 
-func enter(text string) error {
-	var o order
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
+func enter(orders *json.Decoder) error {
+	var box plan
+	if err := orders.Decode(&box); err != nil {
 		return err
 	}
-	if err := o.mount(); err != nil {
+	if err := box.mount(); err != nil {
 		return err
 	}
 	if err := dropCapabilities(); err != nil {
@@ -58,29 +60,26 @@ func enter(text string) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 		return err
 	}
-	if os.Getppid() != o.Server {
+	if os.Getppid() != box.Server {
 		return errors.New("the server is gone")
 	}
-	var env []string
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, marker+"=") {
-			env = append(env, pair)
-		}
-	}
-	return fmt.Errorf("%s: %w", o.Program, syscall.Exec(o.Program, os.Args, env))
-}
-
-// mount covers what is hidden and puts back what is kept.
-func (b Box) mount() error {
-	dir, err := os.Getwd()
-	if err != nil {
+	var p program
+	if err := orders.Decode(&p); err != nil {
 		return err
 	}
+	if err := os.Chdir(p.Dir); err != nil { // not earlier: the folder may have been covered
+		return err
+	}
+	return fmt.Errorf("%s: %w", p.Argv[0], syscall.Exec(p.Argv[0], p.Argv, p.Env))
+}
+
+// mount covers what is hidden and puts back what is not.
+func (b Box) mount() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("own mounts: %w", err)
 	}
-	kept := map[string]int{} // by path: what is there now
-	for _, path := range b.Keep {
+	var back []uncovered
+	for n, path := range slices.Concat(b.Keep, b.Show) {
 		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -88,17 +87,24 @@ func (b Box) mount() error {
 		if err != nil {
 			return fmt.Errorf("keep %s: %w", path, err)
 		}
-		kept[path] = fd
+		back = append(back, uncovered{path, fd, n >= len(b.Keep)})
 	}
 	for _, path := range b.Hide {
-		if err := hide(path, kept); err != nil {
+		if err := hide(path, back); err != nil {
 			return fmt.Errorf("hide %s: %w", path, err)
 		}
 	}
-	return os.Chdir(dir) // which was the covered one
+	return nil
 }
 
-func hide(path string, kept map[string]int) error {
+// uncovered is a folder below hidden ones that is put back.
+type uncovered struct {
+	path     string
+	fd       int // what is there before anything is hidden
+	readOnly bool
+}
+
+func hide(path string, back []uncovered) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -112,18 +118,32 @@ func hide(path string, kept map[string]int) error {
 	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755,size=64k"); err != nil {
 		return err
 	}
-	for keep, fd := range kept {
-		if keep != path && !strings.HasPrefix(keep, path+string(filepath.Separator)) {
+	for _, u := range back {
+		if u.path != path && !strings.HasPrefix(u.path, path+string(filepath.Separator)) {
 			continue
 		}
-		if err := os.MkdirAll(keep, 0o755); err != nil {
-			return err
-		}
-		if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", fd), keep, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return fmt.Errorf("put back %s: %w", keep, err)
+		if err := u.putBack(); err != nil {
+			return fmt.Errorf("put back %s: %w", u.path, err)
 		}
 	}
 	return unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
+}
+
+func (u uncovered) putBack() error {
+	if err := os.MkdirAll(u.path, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", u.fd), u.path, "", unix.MS_BIND|unix.MS_REC, ""); err != nil || !u.readOnly {
+		return err
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(u.path, &st); err != nil {
+		return err
+	}
+	// What restricts the mount already must be said again: only the machine's
+	// own root may take it away.
+	restricted := uintptr(st.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC)
+	return unix.Mount("", u.path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|restricted, "")
 }
 
 // dropCapabilities gives up what would let the program undo the box, also
@@ -168,9 +188,16 @@ func Available() error {
 	// The thread that starts the probe must live as long as it does.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p, err := Box{Hide: []string{dir}}.Start(program, []string{program, "-c", ":"}, &os.ProcAttr{
-		Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}, Files: []*os.File{nil, write, write},
-	})
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	var p *os.Process
+	box, err := Box{Hide: []string{dir}}.Prepare([]*os.File{null, write, write}, nil)
+	if err == nil {
+		p, err = box.Start([]string{program, "-c", ":"}, "/", []string{"PATH=/usr/bin:/bin"})
+	}
 	write.Close()
 	if err != nil {
 		return fmt.Errorf("the kernel allows no namespaces: %w", err)

@@ -20,24 +20,59 @@ type Program struct {
 // Start starts a program, without terminal or input, in a session of its own,
 // and returns the reading end of its output.
 func (p Program) Start() (*Children, *os.File, error) {
-	null, err := os.Open(os.DevNull)
+	s, err := prepare(p.Box)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer null.Close()
-	read, write, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
+	return s.start(p)
+}
+
+// stage is all that can be made ready before the program is known.
+type stage struct {
+	of            sandbox.Box
+	box           *sandbox.Prepared
+	null          *os.File
+	read, written *os.File // its output
+}
+
+func prepare(b sandbox.Box) (*stage, error) {
+	s := &stage{of: b}
+	var err error
+	if s.null, err = os.Open(os.DevNull); err != nil {
+		return nil, err
 	}
-	defer write.Close()
-	process, err := p.Box.Start(p.Argv[0], p.Argv, &os.ProcAttr{
-		Dir: p.Dir, Env: p.Env, Files: []*os.File{null, write, write}, Sys: programAttributes(),
-	})
+	if s.read, s.written, err = os.Pipe(); err != nil {
+		s.null.Close()
+		return nil, err
+	}
+	s.box, err = b.Prepare([]*os.File{s.null, s.written, s.written}, programAttributes())
 	if err != nil {
-		read.Close()
+		s.close()
+		s.read.Close()
+		return nil, fmt.Errorf("prepare the sandbox: %w", err)
+	}
+	return s, nil
+}
+
+func (s *stage) start(p Program) (*Children, *os.File, error) {
+	defer s.close()
+	process, err := s.box.Start(p.Argv, p.Dir, p.Env)
+	if err != nil {
+		s.read.Close()
 		return nil, nil, fmt.Errorf("start %s: %w", p.Argv[0], err)
 	}
-	return reap(process.Pid), read, nil
+	return reap(process.Pid), s.read, nil
+}
+
+func (s *stage) close() {
+	s.null.Close()
+	s.written.Close()
+}
+
+func (s *stage) drop() {
+	s.close()
+	s.read.Close()
+	s.box.Drop()
 }
 
 // Children are a program that this process has started, first of a process

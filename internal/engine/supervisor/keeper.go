@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 // Keeper is the server's end of a supervisor that runs programs, one after
@@ -22,14 +24,15 @@ type Keeper struct {
 }
 
 // Supervise starts a supervisor of the folder. What it runs has the grace to end
-// when it is interrupted, before it is killed.
-func (f *Folder) Supervise(grace time.Duration) (*Keeper, error) {
+// when it is interrupted, before it is killed. The box, of the first program in
+// all likelihood, is made ready in advance.
+func (f *Folder) Supervise(grace time.Duration, box sandbox.Box) (*Keeper, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer write.Close()
-	cmd, orders, err := f.Start(programs, write, nil, order{Grace: grace})
+	cmd, orders, err := f.Start(programs, write, nil, order{Grace: grace, Program: Program{Box: box}})
 	if err != nil {
 		read.Close()
 		return nil, err
@@ -97,9 +100,13 @@ func (k *Keeper) Run(ctx context.Context, p Program, output io.Writer) (int, err
 	}
 }
 
-// Close ends the supervisor, and whatever it still watches over.
+// HangUp has the supervisor end, and whatever it still watches over. It waits
+// for nothing.
+func (k *Keeper) HangUp() { k.orders.Close() }
+
+// Close hangs up and waits for the supervisor's end.
 func (k *Keeper) Close() {
-	k.orders.Close()
+	k.HangUp()
 	k.output.Close()
 	k.cmd.Wait()
 }

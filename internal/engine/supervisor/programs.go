@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 	"time"
 )
@@ -40,6 +41,7 @@ type supervisor struct {
 	orders chan order
 	stop   chan time.Duration // the grace left to what runs
 	frames *json.Encoder      // after the server's death to nowhere
+	next   *stage             // for the first program, in all likelihood
 }
 
 // hurry is the longest grace when the server is dead. A tool that gives up on
@@ -64,6 +66,7 @@ func supervise() error {
 			s.stop <- first.Grace
 		}
 	}()
+	s.next, _ = prepare(first.Box) // else its own will be made, or fail with a reason
 	for {
 		select {
 		case o := <-s.orders:
@@ -94,7 +97,7 @@ func (s *supervisor) listen(dec *json.Decoder, grace time.Duration) {
 
 // run runs one program and reports whether it was stopped.
 func (s *supervisor) run(o order) (stopped bool) {
-	tool, output, err := o.Start()
+	tool, output, err := s.start(o.Program)
 	if err != nil {
 		s.frames.Encode(frame{Ended: true, Exit: -1, Problem: err.Error()})
 		return false
@@ -122,6 +125,19 @@ func (s *supervisor) run(o order) (stopped bool) {
 	}
 	s.frames.Encode(end)
 	return stopped
+}
+
+// start starts a program, on the stage that is ready if it is the right one.
+func (s *supervisor) start(p Program) (*Children, *os.File, error) {
+	ready := s.next
+	s.next = nil
+	if ready != nil && reflect.DeepEqual(ready.of, p.Box) {
+		return ready.start(p)
+	}
+	if ready != nil {
+		ready.drop()
+	}
+	return p.Start()
 }
 
 // pass hands output on. It goes on reading when the server is dead: the tool
