@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -66,8 +67,12 @@ func (r *run) hashKey(key any) any {
 		var b strings.Builder
 		r.hashTuple(&b, k, 0)
 		return tupleKey(b.String())
-	case *list, *dict:
-		r.failf("unhashable type: '%s'", typeName(key))
+	case *rangeValue:
+		return k.key()
+	case *list, *dict, *dictView:
+		if !r.hashable(key) {
+			r.failf("unhashable type: '%s'", typeName(key))
+		}
 	case *undefined:
 		if k.lenient {
 			return tupleKey("undefined")
@@ -97,10 +102,12 @@ func (r *run) hashTuple(b *strings.Builder, t *tuple, depth int) {
 			b.WriteString(reprFloat(h))
 		case bigKey:
 			b.WriteString(string(h))
+		case tupleKey:
+			b.WriteString(string(h))
 		case *missingValue:
 			b.WriteByte('N')
-		default:
-			r.failf("unhashable type: '%s'", typeName(item))
+		default: // equal only to itself
+			fmt.Fprintf(b, "%p", h)
 		}
 		b.WriteByte(',')
 	}

@@ -156,7 +156,7 @@ func (r *run) item(v, key any, x expr) any {
 			}
 			return r.noAttr(v, s, x)
 		}
-		if hashable(key) {
+		if r.hashable(key) {
 			if found, ok := v.get(r, key); ok {
 				return found
 			}
@@ -180,12 +180,16 @@ func (r *run) item(v, key any, x expr) any {
 	return &undefined{node: x}
 }
 
-func hashable(key any) bool {
+// hashable reports whether key can be one of a dict.
+func (r *run) hashable(key any) bool {
+	r.step()
 	switch k := key.(type) {
 	case *list, *dict:
 		return false
+	case *dictView:
+		return k.kind == "values"
 	case *tuple:
-		return !slices.ContainsFunc(k.items, func(v any) bool { return !hashable(v) })
+		return !slices.ContainsFunc(k.items, func(v any) bool { return !r.hashable(v) })
 	}
 	return true
 }

@@ -23,6 +23,7 @@ func TestHostileTemplatesFail(t *testing.T) {
 		"huge power":                             "{{ 2 ** (10 ** 9) }}",
 		"huge power of a power":                  "{{ 10 ** 4000 * 10 ** 4000 }}",
 		"growing integer":                        "{% set ns = namespace(n=3) %}{% for i in range(100) %}{% set ns.n = ns.n * ns.n %}{% endfor %}",
+		"a tuple of tuples as a key":             "{% set ns = namespace(t=()) %}{% for i in range(60) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {}[ns.t] is defined }}",
 		"many powers":                            "{% for i in range(100000) %}{% set x = 1.1 ** 2.5 %}{% endfor %}",
 		"huge range":                             "{{ range(10 ** 9) | list }}",
 		"range with a huge step":                 "{{ range(10 ** 30) | list }}",

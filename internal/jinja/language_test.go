@@ -118,6 +118,7 @@ func TestLanguage(t *testing.T) {
 		{"{{ {1: 'a'}[true] }} {{ {1.0: 'b'}[1] }} {{ {'a': 1} == {'a': 1.0} }}", "a b True"},
 		{"{{ range(-12345678901) }} {{ range(2 ** 40, 2 ** 40 + 5, 2) | list }} {{ range(10 ** 30, 10 ** 30 - 2, -1)[1:] | list }} {{ 10 ** 30 in range(10 ** 30, 10 ** 30 + 1) }}", "range(0, -12345678901) [1099511627776, 1099511627778, 1099511627780] [999999999999999999999999999999] True"},
 		{"{{ range(9)[1::3] }} {{ range(9)[::-1][2] }} {{ range(0, 3, 2) == range(0, 4, 2) }} {{ 4.0 in range(0, 9, 2) }} {{ 5 in range(9, 0, -2) }}", "range(1, 9, 3) 6 True True True"},
+		{"{{ {range(0, 3, 2): 1}[range(0, 4, 2)] }}{{ {(range(2), 1): 2}[(range(2), true)] }}", "12"},
 		{"{{ lst.append(4) }}{{ lst }}", "None[1, 2, 3, 4]"},
 		{"{{ [[2, 'b'], [1, 'a']] | sort }} {{ ['b', 'A'] | sort }} {{ ['b', 'A'] | sort(case_sensitive=true) }}", "[[1, 'a'], [2, 'b']] ['A', 'b'] ['A', 'b']"},
 		{"{{ [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}] | groupby('n') }}", "[('x', [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}])]"},
@@ -155,6 +156,8 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{"{% include 'x' %}", "t:1:4: the tag 'include' is not supported: a template is one file and cannot refer to others"},
 		{"{% macro m(x) %}{{ x }}{% endmacro %}\n{{ m() }}", "t:1:12: parameter 'x' was not provided"},
 		{"{{ s.__class__ }}", "t:1:4: access to attribute '__class__' of 'str' object is unsafe."},
+		{"{{ {a.keys(): 1} }}", "t:1:5: unhashable type: 'dict_keys'"},
+		{"{{ a.keys() is test }}", "t:1:16: unhashable type: 'dict_keys'"},
 		{"{{ 'abc }}", "t:1:4: unexpected char \"'\": the string is not closed"},
 		{"{{ (1] }}", "t:1:6: unexpected ']', expected ')'"},
 	} {

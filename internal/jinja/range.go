@@ -3,6 +3,7 @@ package jinja
 import (
 	"math"
 	"math/big"
+	"strconv"
 )
 
 // rangeValue is Python's range. Its bounds are integers of any size; how many
@@ -103,6 +104,15 @@ func (v *rangeValue) equals(o *rangeValue) bool {
 		return true
 	}
 	return v.end(0).Cmp(o.end(0)) == 0 && (v.length == 1 || v.end(1).Cmp(o.end(1)) == 0)
+}
+
+// key is the same for ranges that are equal.
+func (v *rangeValue) key() tupleKey {
+	key := "range "
+	for i := range min(v.length, 2) {
+		key += v.end(i).String() + " "
+	}
+	return tupleKey(key + strconv.FormatInt(v.length, 10))
 }
 
 // has reports whether the number n is an item.
