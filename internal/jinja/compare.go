@@ -163,6 +163,26 @@ func (r *run) equalViews(a, b *dictView, depth int) bool {
 	return true
 }
 
+// isSet reports whether a view can be compared as a set.
+func (v *dictView) isSet() bool { return v.kind != "values" }
+
+// orderedSets compares views by what one has of the other.
+func (r *run) orderedSets(op compareOp, a, b *dictView) bool {
+	switch op {
+	case opGt, opGe:
+		a, b = b, a
+	}
+	if n, m := a.dict.len(), b.dict.len(); n > m || n == m && (op == opLt || op == opGt) {
+		return false
+	}
+	for _, item := range r.collect(a) {
+		if !r.contains(b, item) {
+			return false
+		}
+	}
+	return true
+}
+
 // compareNumbers orders two numbers exactly; it returns 2 where one is NaN.
 func compareNumbers(a, b any) int {
 	switch x := a.(type) {
@@ -258,6 +278,10 @@ func (r *run) ordered(op compareOp, a, b any, depth int) bool {
 		if y, ok := b.(*tuple); ok {
 			return r.orderedItems(op, x.items, y.items, depth)
 		}
+	case *dictView:
+		if y, ok := b.(*dictView); ok && x.isSet() && y.isSet() {
+			return r.orderedSets(op, x, y)
+		}
 	}
 	r.failf("'%s' not supported between instances of '%s' and '%s'", compareNames[op], typeName(a), typeName(b))
 	return false
@@ -289,9 +313,12 @@ func (r *run) contains(container, item any) bool {
 		_, ok := c.get(r, item)
 		return ok
 	case *dictView:
-		if c.kind == "keys" {
+		switch _, isPair := item.(*tuple); {
+		case c.kind == "keys":
 			_, ok := c.dict.get(r, item)
 			return ok
+		case c.kind == "items" && !isPair:
+			return false
 		}
 	case *rangeValue:
 		if n, ok := number(item); ok {

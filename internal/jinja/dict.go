@@ -69,6 +69,8 @@ func (r *run) hashKey(key any) any {
 		return tupleKey(b.String())
 	case *rangeValue:
 		return k.key()
+	case *boundMethod:
+		return *k
 	case *list, *dict, *dictView:
 		if !r.hashable(key) {
 			r.failf("unhashable type: '%s'", typeName(key))

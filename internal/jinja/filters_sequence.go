@@ -128,7 +128,8 @@ func (r *run) reversed(v any) (iterator, string) {
 	kind := ""
 	switch v := v.(type) {
 	case *undefined:
-		r.refuse(v)
+		r.refuse(r.strict(v))
+		kind = "reversed object"
 	case *list:
 		items, kind = v.items, "list_reverseiterator object"
 	case *tuple:

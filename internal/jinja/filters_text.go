@@ -175,7 +175,7 @@ func stripTags(s string) string {
 }
 
 func filterURLEncode(r *run, a []any) any {
-	r.refuse(a[0])
+	r.refuse(r.strict(a[0]))
 	if _, isText := text(a[0]); isText {
 		return r.urlQuote(a[0], false)
 	}

@@ -175,9 +175,8 @@ func (p *percentFormatter) namedValue(s string) (any, string) {
 
 func (p *percentFormatter) format(verb byte, spec *formatSpec, v any) string {
 	r := p.r
-	r.refuse(v)
 	switch verb {
-	case 's', 'r', 'a':
+	case 's', 'r', 'a': // which print what is undefined as str and repr do
 		s := ""
 		switch verb {
 		case 's':
@@ -190,6 +189,7 @@ func (p *percentFormatter) format(verb byte, spec *formatSpec, v any) string {
 		spec.zero = false
 		return r.formatText(s, spec)
 	case 'c':
+		r.refuse(v)
 		s, ok := text(v)
 		if n, isInt := index(v); isInt && n >= 0 && n < 0x110000 {
 			s, ok = string(rune(n)), true
@@ -200,6 +200,7 @@ func (p *percentFormatter) format(verb byte, spec *formatSpec, v any) string {
 		spec.zero, spec.precision = false, -1
 		return r.formatText(s, spec)
 	}
+	r.refuse(v)
 	n, ok := number(v)
 	if !ok {
 		r.failf("%%%c format: a real number is required, not %s", verb, typeName(v))

@@ -27,8 +27,7 @@ func (g *generate) vars() *Map {
 	m.Set("i", pickOf[any](g, int64(0), int64(1), int64(-7), int64(42), int64(1<<40)))
 	m.Set("j", pickOf[any](g, int64(2), int64(-3), int64(10), true))
 	m.Set("f", pickOf(g, 0.5, -2.25, 1e16, 1.0, 100.0, 3.14159, 2.675, 1e-7, -0.0))
-	b, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
-	m.Set("big", b)
+	m.Set("big", plainBig("123456789012345678901234567890"))
 	m.Set("b", g.n(2) == 0)
 	m.Set("none", nil)
 	l := []any{}
@@ -58,6 +57,11 @@ func (g *generate) vars() *Map {
 	}
 	m.Set("p", people)
 	return m
+}
+
+func plainBig(text string) *big.Int {
+	b, _ := new(big.Int).SetString(text, 10)
+	return b
 }
 
 func (g *generate) template() string {

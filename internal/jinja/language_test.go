@@ -119,6 +119,8 @@ func TestLanguage(t *testing.T) {
 		{"{{ range(-12345678901) }} {{ range(2 ** 40, 2 ** 40 + 5, 2) | list }} {{ range(10 ** 30, 10 ** 30 - 2, -1)[1:] | list }} {{ 10 ** 30 in range(10 ** 30, 10 ** 30 + 1) }}", "range(0, -12345678901) [1099511627776, 1099511627778, 1099511627780] [999999999999999999999999999999] True"},
 		{"{{ range(9)[1::3] }} {{ range(9)[::-1][2] }} {{ range(0, 3, 2) == range(0, 4, 2) }} {{ 4.0 in range(0, 9, 2) }} {{ 5 in range(9, 0, -2) }}", "range(1, 9, 3) 6 True True True"},
 		{"{{ {range(0, 3, 2): 1}[range(0, 4, 2)] }}{{ {(range(2), 1): 2}[(range(2), true)] }}", "12"},
+		{"{{ a.keys() < a.keys() }} {{ a.keys() <= a.keys() }} {{ {'k': 1}.keys() < a.keys() }} {{ a.items() > {'n': 1}.items() }} {{ missing in a.items() }}", "False True True True False"},
+		{"{% set u = 1 if false %}{{ u | reverse | list }}{{ u | urlencode }}{{ '%s%r' % (u, u) }}{{ u is sequence }}", "[]UndefinedTrue"},
 		{"{{ lst.append(4) }}{{ lst }}", "None[1, 2, 3, 4]"},
 		{"{{ [[2, 'b'], [1, 'a']] | sort }} {{ ['b', 'A'] | sort }} {{ ['b', 'A'] | sort(case_sensitive=true) }}", "[[1, 'a'], [2, 'b']] ['A', 'b'] ['A', 'b']"},
 		{"{{ [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}] | groupby('n') }}", "[('x', [{'n': 'x', 'v': 1}, {'n': 'X', 'v': 2}])]"},

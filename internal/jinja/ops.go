@@ -42,10 +42,12 @@ func (r *run) binary(op operator, a, b any) any {
 			return r.percentFormat(s, b, nil)
 		}
 	}
+	if op == opSub {
+		r.refuseSet(a)
+	}
 	r.refuse(b)
 	switch op {
 	case opSub:
-		r.refuseSet(a)
 		r.refuseSet(b)
 	case opAdd:
 		if v, ok := r.concat(a, b); ok {
@@ -79,6 +81,14 @@ func (r *run) refuse(v any) {
 	if u, ok := v.(*undefined); ok {
 		r.use(u)
 	}
+}
+
+// strict is v, or nil for what is undefined but leniently so.
+func (r *run) strict(v any) any {
+	if u, ok := v.(*undefined); ok && u.lenient {
+		return nil
+	}
+	return v
 }
 
 // number reads a bool as the integer it is in Python; ok is false for values

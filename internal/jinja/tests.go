@@ -70,9 +70,11 @@ func isInt(v any) bool {
 
 // isSequence is what has a length and can be indexed.
 func isSequence(_ *run, v any) bool {
-	switch v.(type) {
+	switch v := v.(type) {
 	case *list, *tuple, *dict, *rangeValue, string, markup, multiline:
 		return true
+	case *undefined:
+		return v.lenient
 	}
 	return false
 }
