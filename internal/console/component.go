@@ -80,6 +80,7 @@ type componentForm struct {
 	TemplateFile, Manifest, ServiceSpec string
 	Environments                        []string
 	Refusal                             *refusal
+	Forecast                            *forecast
 	Command                             string
 }
 
@@ -109,16 +110,22 @@ func (c *Console) newComponent(w http.ResponseWriter, r *http.Request) error {
 	}
 	f.Command = command("create-component", "", "name", f.Name, "description", f.Description, "environment-name", f.Environment,
 		"service-name", f.Service, "service-instance-name", f.Instance, "manifest", "file://manifest.yaml", "template-file", "file://component.yaml")
+	in := &api.CreateComponentInput{
+		Name: &f.Name, Description: optional(f.Description), EnvironmentName: optional(f.Environment),
+		ServiceName: optional(f.Service), ServiceInstanceName: optional(f.Instance),
+		TemplateFile: &f.TemplateFile, Manifest: &f.Manifest, ServiceSpec: optional(f.ServiceSpec),
+	}
 	if submitted(r) {
-		_, err := c.client.CreateComponent(r.Context(), &api.CreateComponentInput{
-			Name: &f.Name, Description: optional(f.Description), EnvironmentName: optional(f.Environment),
-			ServiceName: optional(f.Service), ServiceInstanceName: optional(f.Instance),
-			TemplateFile: &f.TemplateFile, Manifest: &f.Manifest, ServiceSpec: optional(f.ServiceSpec),
-		})
+		_, err := c.client.CreateComponent(r.Context(), in)
 		if err == nil {
 			return done(w, r, at("components", f.Name))
 		}
 		if f.Refusal, err = refused(err); err != nil {
+			return err
+		}
+	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeCreation(r, &api.PreviewCreationInput{Component: in}); err != nil {
 			return err
 		}
 	}

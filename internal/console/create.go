@@ -25,6 +25,7 @@ type resourceForm struct {
 	HasPipeline bool
 	Editor      *editor
 	Refusal     *refusal // of the last try
+	Forecast    *forecast
 	Command     string
 	Submit      string
 }
@@ -149,6 +150,11 @@ func (c *Console) serviceForm(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeCreation(r, &api.PreviewCreationInput{Service: in}); err != nil {
+			return err
+		}
+	}
 	return c.ok(w, r, f.Title, resourceFormView(f))
 }
 
@@ -202,17 +208,23 @@ func (c *Console) environmentForm(w http.ResponseWriter, r *http.Request) error 
 	f.Command = command("create-environment", f.Editor.YAML, "name", f.Fields["name"], "description", f.Fields["description"], "template-name", f.Template,
 		"template-major-version", v.Major, "template-minor-version", v.Minor, "proton-service-role-arn", f.Fields["proton-service-role-arn"],
 		"codebuild-role-arn", f.Fields["codebuild-role-arn"], "environment-account-connection-id", f.Fields["environment-account-connection-id"])
+	in := &api.CreateEnvironmentInput{
+		Name: api.Ptr(f.Fields["name"]), Description: optional(f.Fields["description"]), TemplateName: &f.Template,
+		TemplateMajorVersion: &v.Major, TemplateMinorVersion: &v.Minor, Spec: &f.Editor.YAML,
+		ProtonServiceRoleArn: optional(f.Fields["proton-service-role-arn"]), CodebuildRoleArn: optional(f.Fields["codebuild-role-arn"]),
+		EnvironmentAccountConnectionId: optional(f.Fields["environment-account-connection-id"]),
+	}
 	if submitted(r) {
-		out, err := c.client.CreateEnvironment(r.Context(), &api.CreateEnvironmentInput{
-			Name: api.Ptr(f.Fields["name"]), Description: optional(f.Fields["description"]), TemplateName: &f.Template,
-			TemplateMajorVersion: &v.Major, TemplateMinorVersion: &v.Minor, Spec: &f.Editor.YAML,
-			ProtonServiceRoleArn: optional(f.Fields["proton-service-role-arn"]), CodebuildRoleArn: optional(f.Fields["codebuild-role-arn"]),
-			EnvironmentAccountConnectionId: optional(f.Fields["environment-account-connection-id"]),
-		})
+		out, err := c.client.CreateEnvironment(r.Context(), in)
 		if err == nil {
 			return done(w, r, at("environments", api.Value(out.Environment.Name)))
 		}
 		if f.Refusal, err = refused(err); err != nil {
+			return err
+		}
+	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeCreation(r, &api.PreviewCreationInput{Environment: in}); err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,11 @@ func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) erro
 			return err
 		}
 	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeUpdate(r, "environment/"+name, f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
+			return err
+		}
+	}
 	return c.ok(w, r, f.Title, resourceFormView(f))
 }
 
@@ -118,6 +123,11 @@ func (c *Console) serviceUpdate(w http.ResponseWriter, r *http.Request) error {
 			return done(w, r, f.Back)
 		}
 		if f.Refusal, err = refused(err); err != nil {
+			return err
+		}
+	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeService(r, name, api.Value(out.Service.Spec), f.Editor.YAML, out.Service.Pipeline != nil); err != nil {
 			return err
 		}
 	}
@@ -165,6 +175,11 @@ func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeUpdate(r, "service/"+service+"/service-instance/"+name, f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
+			return err
+		}
+	}
 	return c.ok(w, r, f.Title, resourceFormView(f))
 }
 
@@ -195,6 +210,11 @@ func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
 			return done(w, r, f.Back)
 		}
 		if f.Refusal, err = refused(err); err != nil {
+			return err
+		}
+	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foreseeUpdate(r, "service/"+service+"/pipeline", f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
 			return err
 		}
 	}

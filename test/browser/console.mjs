@@ -1,5 +1,5 @@
 // What people do at the console, in a real browser. Started by browser_test.go.
-import { test, before, after } from "node:test";
+import { test as run, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { execFileSync } from "node:child_process";
@@ -16,6 +16,22 @@ const root = { id: process.env.AWS_ACCESS_KEY_ID, secret: process.env.AWS_SECRET
 
 const hadron = (...args) => execFileSync(process.env.HADRON, args, { encoding: "utf8" });
 const api = (operation, input) => JSON.parse(hadron("api", operation, "--output", "json", "--input-json", JSON.stringify(input)));
+
+// test says where each page stood if its steps fail.
+const open = new Set();
+const test = (name, steps) => run(name, async () => {
+  open.clear();
+  try {
+    await steps();
+  } catch (e) {
+    for (const page of open) {
+      const text = await page.locator("main").innerText({ timeout: 1000 }).catch((e) => e.message);
+      console.log(`"${name}" failed at ${page.url()}:\n${text.slice(0, 3000)}`);
+      await page.context().close();
+    }
+    throw e;
+  }
+});
 
 let browser;
 before(async () => {
@@ -40,7 +56,9 @@ async function visitor(options = {}) {
   page.on("request", (r) => {
     if (!r.url().startsWith(base) && !r.url().startsWith("data:")) wrong.push(`request to ${r.url()}`);
   });
+  open.add(page);
   page.done = async () => {
+    open.delete(page);
     await context.close();
     assert.deepEqual(wrong, []);
   };
@@ -87,6 +105,12 @@ test("an environment and a service are made through forms and become active befo
   await page.goto("/console/environments/new?template=local-network");
   await page.getByLabel("Name").first().fill("staging");
   await page.getByLabel("State folder").fill(join(work, "staging"));
+  await page.getByRole("button", { name: "Preview" }).click();
+  await page.getByRole("heading", { name: "What would change" }).waitFor();
+  await page.getByText("run 1 command to provision").waitFor();
+  await accessible(page, "preview", ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  await shot(page, "preview");
+  assert.equal(api("list-environments", {}).environments.length, 1, "a preview makes nothing");
   await page.getByRole("button", { name: "Create environment" }).click();
   await page.getByRole("heading", { name: "staging" }).waitFor();
   await page.locator(".title .status.good").waitFor(); // without a reload
