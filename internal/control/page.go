@@ -81,6 +81,12 @@ func page[T any](p *Plane, s proton.Scope, operation string, filters any, rows [
 	return rows, &token, err
 }
 
+// tokenAt is a token that goes on from a position.
+func (p *Plane) tokenAt(s proton.Scope, operation string, filters, position any) (*string, error) {
+	token, err := p.pageToken(s, operation, filters, position)
+	return &token, err
+}
+
 // listByName is a page of what is listed by name.
 func listByName[T any](p *Plane, s proton.Scope, operation string, filters any, token *string, maxResults *int64,
 	read func(after string, limit int) ([]T, error), name func(T) string) ([]T, *string, error) {

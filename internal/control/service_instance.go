@@ -71,8 +71,10 @@ func (p *Plane) ListServiceInstances(ctx context.Context, in *api.ListServiceIns
 			}
 		}
 		size := pageSize(in.MaxResults)
-		read := seen(ctx, func(after *store.InstancePosition, limit int) ([]proton.ServiceInstance, error) {
-			return tx.ServiceInstances(ctx, s, filter, by, descending, after, limit)
+		var rest *store.InstancePosition
+		read := seen(ctx, func(after *store.InstancePosition, limit int) (rows []proton.ServiceInstance, err error) {
+			rows, rest, err = tx.ServiceInstances(ctx, s, filter, by, descending, after, limit)
+			return rows, err
 		}, func(i proton.ServiceInstance) *store.InstancePosition {
 			return api.Ptr(store.PositionOf(i, by))
 		}, func(i proton.ServiceInstance) (bool, error) {
@@ -82,9 +84,13 @@ func (p *Plane) ListServiceInstances(ctx context.Context, in *api.ListServiceIns
 		if err != nil {
 			return err
 		}
-		rows, out.NextToken, err = page(p, s, "ListServiceInstances", filters, rows, size, func(i proton.ServiceInstance) any {
-			return store.PositionOf(i, by)
-		})
+		if len(rows) <= size && rest != nil { // a short page: there may be more further on
+			out.NextToken, err = p.tokenAt(s, "ListServiceInstances", filters, rest)
+		} else {
+			rows, out.NextToken, err = page(p, s, "ListServiceInstances", filters, rows, size, func(i proton.ServiceInstance) any {
+				return store.PositionOf(i, by)
+			})
+		}
 		out.ServiceInstances = toList(rows, toServiceInstanceSummary)
 		return err
 	})

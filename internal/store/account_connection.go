@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -38,16 +39,40 @@ type ConnectionPosition struct {
 // AccountConnections lists connections of a Region, newest first, from behind
 // a position.
 func (tx *Tx) AccountConnections(ctx context.Context, region string, f ConnectionFilter, after *ConnectionPosition, limit int) ([]proton.AccountConnection, error) {
+	if f.EnvironmentName != "" || len(f.Statuses) < 2 {
+		return tx.accountConnections(ctx, region, f, after, limit)
+	}
+	var lists [][]proton.AccountConnection
+	for _, status := range distinct(f.Statuses) {
+		f.Statuses = []proton.ConnectionStatus{status}
+		list, err := tx.accountConnections(ctx, region, f, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, list)
+	}
+	return merge(lists, limit, func(a, b proton.AccountConnection) int {
+		return cmp.Or(b.RequestedAt.Compare(a.RequestedAt), cmp.Compare(b.ID, a.ID))
+	}), nil
+}
+
+// accountConnections reads connections along one index: of an environment's
+// name, of which there are few, of a status, or of an account.
+func (tx *Tx) accountConnections(ctx context.Context, region string, f ConnectionFilter, after *ConnectionPosition, limit int) ([]proton.AccountConnection, error) {
 	w := &where{}
 	w.and("region = ?", region)
-	for _, c := range []struct{ column, value string }{
-		{"management_account", f.ManagementAccount}, {"environment_account", f.EnvironmentAccount}, {"environment_name", f.EnvironmentName},
-	} {
-		if c.value != "" {
-			w.and(c.column+" = ?", c.value)
-		}
+	if f.ManagementAccount != "" {
+		w.and("management_account = ?", f.ManagementAccount)
+		w.equal([2]string{"environment_name", f.EnvironmentName}, [2]string{"environment_account", f.EnvironmentAccount})
+	} else {
+		w.and("environment_account = ?", f.EnvironmentAccount)
+		w.equal([2]string{"environment_name", f.EnvironmentName})
 	}
-	in(w, "status", f.Statuses)
+	status := "status"
+	if f.EnvironmentName != "" {
+		status = "(status || '')" // not another index
+	}
+	w.meets(oneOf(status, f.Statuses))
 	if after != nil {
 		w.and("(requested_at, id) < (?, ?)", micros(after.RequestedAt), after.ID)
 	}

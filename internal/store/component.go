@@ -40,13 +40,7 @@ func (tx *Tx) Components(ctx context.Context, s proton.Scope, f ComponentFilter,
 	w := &where{}
 	w.and("account = ?", s.Account)
 	w.and("region = ?", s.Region)
-	for _, c := range []struct{ column, value string }{
-		{"environment_name", f.Environment}, {"service_name", f.Service}, {"instance_name", f.Instance},
-	} {
-		if c.value != "" {
-			w.and(c.column+" = ?", c.value)
-		}
-	}
+	w.equal([2]string{"service_name", f.Service}, [2]string{"environment_name", f.Environment}, [2]string{"instance_name", f.Instance})
 	w.and("name > ?", after)
 	return components.listBriefly(ctx, tx, w.clause()+" ORDER BY name LIMIT ?", append(w.args, limit)...)
 }

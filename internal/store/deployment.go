@@ -134,14 +134,12 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 	w := &where{}
 	w.and("account = ?", s.Account)
 	w.and("region = ?", s.Region)
-	for _, c := range []struct{ column, value string }{
-		{"environment_name", f.Environment}, {"service_name", f.Service},
-		{"instance_name", f.Instance}, {"component_name", f.Component},
-	} {
-		if c.value != "" {
-			w.and(c.column+" = ?", c.value)
-		}
+	if f.Component == "" && f.Instance != "" { // an index has both
+		w.and("instance_name = ?", f.Instance)
+		f.Instance = ""
 	}
+	w.equal([2]string{"component_name", f.Component}, [2]string{"service_name", f.Service},
+		[2]string{"environment_name", f.Environment}, [2]string{"instance_name", f.Instance})
 	if f.Service != "" && f.Component == "" { // components only name what they are attached to
 		w.and("target_type <> ?", proton.TargetComponent)
 	}

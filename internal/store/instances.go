@@ -66,26 +66,76 @@ func (o InstanceOrder) bounds(p InstancePosition) (columns []string, values []an
 }
 
 // ServiceInstances lists instances in an order, from behind a position (nil:
-// from the start), without their specs.
-func (tx *Tx) ServiceInstances(ctx context.Context, s proton.Scope, f InstanceFilter, by InstanceOrder, descending bool, after *InstancePosition, limit int) ([]proton.ServiceInstance, error) {
-	alternatives, err := tx.alternatives(ctx, s, f)
-	if err != nil {
-		return nil, err
+// from the start), without their specs. It looks at a bounded number of rows:
+// where what was asked for lies too thinly in the list it answers fewer than
+// limit, and the position to go on from; nil at the end of the list.
+func (tx *Tx) ServiceInstances(ctx context.Context, s proton.Scope, f InstanceFilter, by InstanceOrder, descending bool, after *InstancePosition, limit int) (list []proton.ServiceInstance, rest *InstancePosition, err error) {
+	one := instanceFilter{InstanceFilter: f}
+	if len(f.Staleness) > 0 {
+		if one.versions, err = tx.staleVersions(ctx, s, f); err != nil || len(one.versions) == 0 {
+			return []proton.ServiceInstance{}, nil, err
+		}
+		one.Templates = nil // the versions are theirs
 	}
-	w := &union{}
-	for _, f := range alternatives {
-		w.instances(s, f, by, descending, after)
+	l := instanceList{tx, s, by, descending, after, limit}
+	conditions := one.conditions()
+	if len(conditions) == 0 || len(conditions) == 1 && conditions[0].leads(by) {
+		list, err = l.merged(ctx, one)
+		return list, nil, err
 	}
-	if len(w.selects) == 0 {
-		return []proton.ServiceInstance{}, nil
-	}
+	return l.searched(ctx, conditions)
+}
+
+// instanceList is what a list of instances is asked for, without its filter.
+type instanceList struct {
+	tx         *Tx
+	scope      proton.Scope
+	by         InstanceOrder
+	descending bool
+	after      *InstancePosition
+	limit      int
+}
+
+// order is how the rows are sorted.
+func (l instanceList) order() string {
 	direction := " ASC"
-	if descending {
+	if l.descending {
 		direction = " DESC"
 	}
-	columns, _ := by.bounds(InstancePosition{})
-	order := " ORDER BY " + strings.Join(columns, direction+", ") + direction + " LIMIT ?"
-	return serviceInstances.rows(ctx, tx, strings.Join(w.selects, " UNION ALL ")+order, append(w.args, limit))
+	columns, _ := l.by.bounds(InstancePosition{})
+	return " ORDER BY " + strings.Join(columns, direction+", ") + direction + " LIMIT ?"
+}
+
+// scoped begins the conditions of a select.
+func (l instanceList) scoped() *where {
+	w := &where{}
+	w.and("account = ?", l.scope.Account)
+	w.and("region = ?", l.scope.Region)
+	return w
+}
+
+// behind leaves out what stands before the position.
+func (l instanceList) behind(w *where) {
+	if l.after == nil {
+		return
+	}
+	columns, values := l.by.bounds(*l.after)
+	compare := map[bool]string{false: " > ", true: " < "}[l.descending]
+	w.and("("+strings.Join(columns, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+}
+
+// merged reads a list whose filter an index gives in the list's order.
+func (l instanceList) merged(ctx context.Context, f instanceFilter) ([]proton.ServiceInstance, error) {
+	u := &union{}
+	for _, f := range f.alternatives() {
+		w := l.scoped()
+		for _, c := range f.conditions() {
+			w.meets(c)
+		}
+		l.behind(w)
+		u.selects, u.args = append(u.selects, serviceInstances.brief+" "+w.clause()), append(u.args, w.args...)
+	}
+	return serviceInstances.rows(ctx, l.tx, strings.Join(u.selects, " UNION ALL ")+l.order(), append(u.args, l.limit))
 }
 
 // union gathers the selects of one list. Engines merge them row by row, each
@@ -102,41 +152,35 @@ const maxAlternatives = 100
 // alternatives are filters that together select what f does, and nothing
 // twice, each by one value that an index leads to: one select with several
 // would read all that matches, or all there is, and sort it.
-func (tx *Tx) alternatives(ctx context.Context, s proton.Scope, f InstanceFilter) ([]instanceFilter, error) {
-	one := instanceFilter{InstanceFilter: f}
-	if len(f.Staleness) > 0 {
-		versions, err := tx.staleVersions(ctx, s, f)
-		if err != nil || len(versions) > maxAlternatives {
-			one.versions = versions
-			return []instanceFilter{one}, err
-		}
-		var list []instanceFilter
-		for _, v := range versions {
+func (f instanceFilter) alternatives() []instanceFilter {
+	var list []instanceFilter
+	if len(f.versions) > 0 && len(f.versions) <= maxAlternatives {
+		for _, v := range f.versions {
+			one := f
 			one.versions = []templateVersion{v}
 			list = append(list, one)
 		}
-		return list, nil
+		return list
 	}
+	one := f
 	for _, values := range []*[]string{&one.Services, &one.Environments, &one.Names, &one.Templates} {
 		if n := len(*values); n < 2 || n > maxAlternatives {
 			continue
 		}
-		var list []instanceFilter
 		for _, value := range distinct(*values) {
 			*values = []string{value}
 			list = append(list, one)
 		}
-		return list, nil
+		return list
 	}
 	if len(f.Statuses) < 2 {
-		return []instanceFilter{one}, nil
+		return []instanceFilter{f}
 	}
-	var list []instanceFilter
 	for _, status := range distinct(f.Statuses) {
 		one.Statuses = []proton.DeploymentStatus{status}
 		list = append(list, one)
 	}
-	return list, nil
+	return list
 }
 
 func distinct[T cmp.Ordered](values []T) []T {
@@ -176,7 +220,7 @@ func (tx *Tx) staleVersions(ctx context.Context, s proton.Scope, f InstanceFilte
 	w.and("x.region = ?", s.Region)
 	w.and("x.kind = ?", serviceInstances.name)
 	w.and("x.major > 0")
-	in(w, "x.template_name", f.Templates)
+	w.meets(oneOf("x.template_name", f.Templates))
 	w.and("(" + strings.Join(terms, " OR ") + ")")
 	rows, err := tx.query(ctx, `SELECT DISTINCT x.template_name, x.major, x.minor FROM tallies x
 		JOIN templates t ON t.account = x.account AND t.region = x.region AND t.kind = 'SERVICE' AND t.name = x.template_name `+w.clause(), w.args...)
@@ -195,35 +239,6 @@ func (tx *Tx) staleVersions(ctx context.Context, s proton.Scope, f InstanceFilte
 	return list, rows.Err()
 }
 
-// instances adds one select to a list.
-func (u *union) instances(s proton.Scope, f instanceFilter, by InstanceOrder, descending bool, after *InstancePosition) {
-	w := &where{}
-	w.and("account = ?", s.Account)
-	w.and("region = ?", s.Region)
-	in(w, "service_name", f.Services)
-	in(w, "name", f.Names)
-	in(w, "environment_name", f.Environments)
-	in(w, "template_name", f.Templates)
-	in(w, "status", f.Statuses)
-	if len(f.versions) > 0 {
-		var terms []string
-		var args []any
-		for _, v := range f.versions {
-			terms = append(terms, "(template_name = ? AND major = ? AND minor = ?)")
-			args = append(args, v.template, v.major, v.minor)
-		}
-		w.and("("+strings.Join(terms, " OR ")+")", args...)
-	}
-	between(w, "created_at", f.CreatedAfter, f.CreatedBefore)
-	between(w, "last_attempted_at", f.AttemptedAfter, f.AttemptedBefore)
-	if after != nil {
-		columns, values := by.bounds(*after)
-		compare := map[bool]string{false: " > ", true: " < "}[descending]
-		w.and("("+strings.Join(columns, ", ")+")"+compare+"(?"+strings.Repeat(", ?", len(values)-1)+")", values...)
-	}
-	u.selects, u.args = append(u.selects, serviceInstances.brief+" "+w.clause()), append(u.args, w.args...)
-}
-
 // where gathers the conditions of a query.
 type where struct {
 	terms []string
@@ -235,27 +250,31 @@ func (w *where) and(term string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
+// equal adds a condition for each column that has a value. The first that has one
+// is what an index leads to; of the others engines are not told that there are
+// indexes, which could lead to more rows.
+func (w *where) equal(columns ...[2]string) {
+	led := false
+	for _, c := range columns {
+		switch {
+		case c[1] == "":
+		case led:
+			w.and("("+c[0]+" || '') = ?", c[1])
+		default:
+			led = true
+			w.and(c[0]+" = ?", c[1])
+		}
+	}
+}
+
+// meets adds a condition, if it asks for anything.
+func (w *where) meets(c condition) {
+	if c.term != "" {
+		w.and(c.term, c.args...)
+	}
+}
+
 func (w *where) clause() string { return "WHERE " + strings.Join(w.terms, " AND ") }
-
-func in[T any](w *where, column string, values []T) {
-	if len(values) == 0 {
-		return
-	}
-	args := make([]any, len(values))
-	for n, v := range values {
-		args[n] = v
-	}
-	w.and(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
-}
-
-func between(w *where, column string, after, before time.Time) {
-	if !after.IsZero() {
-		w.and(column+" > ?", micros(after))
-	}
-	if !before.IsZero() {
-		w.and(column+" < ?", micros(before))
-	}
-}
 
 // PositionOf is where a page that is ordered by a column ends with instance i.
 func PositionOf(i proton.ServiceInstance, by InstanceOrder) InstancePosition {

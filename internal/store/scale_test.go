@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
@@ -49,7 +50,7 @@ func scaleCalls(s proton.Scope, rows int) []scaleCall {
 	last := fmt.Sprintf("%06d", rows/10-101)
 	lists := func(name string, by store.InstanceOrder, f store.InstanceFilter, after *store.InstancePosition) scaleCall {
 		return scaleCall{"instances " + name, func(c context.Context, tx *store.Tx) error {
-			_, err := tx.ServiceInstances(c, s, f, by, false, after, 101)
+			_, _, err := tx.ServiceInstances(c, s, f, by, false, after, 101)
 			return err
 		}}
 	}
@@ -78,6 +79,12 @@ func scaleCalls(s proton.Scope, rows int) []scaleCall {
 		lists("failed", store.ByServiceName, store.InstanceFilter{Statuses: []proton.DeploymentStatus{proton.Failed}}, nil),
 		lists("behind", store.ByServiceName, store.InstanceFilter{Staleness: []store.Staleness{store.BehindMajor}}, nil),
 		lists("behind and more", store.ByServiceName, store.InstanceFilter{Staleness: []store.Staleness{store.BehindMajor, store.BehindMinor}}, end),
+		lists("failed, by creation", store.ByCreated, store.InstanceFilter{Statuses: []proton.DeploymentStatus{proton.Failed}}, nil),
+		lists("failed of a template, by name", store.ByName, store.InstanceFilter{Templates: []string{"template-0001"}, Statuses: []proton.DeploymentStatus{proton.Failed}}, nil),
+		lists("behind, by status", store.ByStatus, store.InstanceFilter{Staleness: []store.Staleness{store.BehindMajor}}, nil),
+		lists("since a time, by name", store.ByName, store.InstanceFilter{CreatedAfter: time.Unix(1, 0)}, nil),
+		lists("between times that exclude each other", store.ByName, store.InstanceFilter{CreatedAfter: time.Unix(1, 0), AttemptedBefore: time.Unix(2, 0)}, nil),
+		lists("of one environment, by creation", store.ByCreated, store.InstanceFilter{Environments: []string{"environment-00042"}}, nil),
 		lists("of one environment", store.ByServiceName, store.InstanceFilter{Environments: []string{"environment-00042"}}, nil),
 		{"deployments first", func(c context.Context, tx *store.Tx) error {
 			_, err := tx.Deployments(c, s, store.DeploymentFilter{}, nil, 101)

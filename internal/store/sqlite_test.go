@@ -245,7 +245,8 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 		for _, descending := range []bool{false, true} {
 			for _, after := range []*InstancePosition{nil, position} {
 				calls[fmt.Sprintf("instances by %s descending %t after %t", by, descending, after != nil)] = func(c context.Context, x *Tx) error {
-					return second(x.ServiceInstances(c, scope, InstanceFilter{}, by, descending, after, 10))
+					_, _, err := x.ServiceInstances(c, scope, InstanceFilter{}, by, descending, after, 10)
+					return err
 				}
 			}
 		}
@@ -257,8 +258,31 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 		"of two statuses": {Statuses: []proton.DeploymentStatus{proton.Failed, proton.Cancelled}},
 	} {
 		calls["instances of one "+name] = func(c context.Context, x *Tx) error {
-			return second(x.ServiceInstances(c, scope, f, ByServiceName, false, position, 10))
+			_, _, err := x.ServiceInstances(c, scope, f, ByServiceName, false, position, 10)
+			return err
 		}
+	}
+	for index, f := range map[string]DeploymentFilter{
+		"deployments_service": {Service: "s", Environment: "e"}, "deployments_component": {Component: "c", Service: "s", Instance: "i", Environment: "e"},
+		"deployments_instance": {Service: "s", Instance: "i", Environment: "e"},
+	} {
+		leads(t, s, index, func(c context.Context, x *Tx) error { return second(x.Deployments(c, scope, f, nil, 10)) })
+	}
+	leads(t, s, "components_attached", func(c context.Context, x *Tx) error {
+		return second(x.Components(c, scope, ComponentFilter{Environment: "e", Service: "s"}, "", 10))
+	})
+	pending := []proton.ConnectionStatus{proton.ConnectionPending, proton.ConnectionConnected}
+	for index, f := range map[string]ConnectionFilter{
+		"account_connections_management":     {ManagementAccount: "1"},
+		"account_connections_managed_name":   {ManagementAccount: "1", EnvironmentAccount: "2", EnvironmentName: "e", Statuses: pending},
+		"account_connections_managed_status": {ManagementAccount: "1", Statuses: pending},
+		"account_connections_environment":    {EnvironmentAccount: "1"},
+		"account_connections_own_name":       {EnvironmentAccount: "1", EnvironmentName: "e", Statuses: pending[:1]},
+		"account_connections_own_status":     {EnvironmentAccount: "1", Statuses: pending[:1]},
+	} {
+		leads(t, s, index, func(c context.Context, x *Tx) error {
+			return second(x.AccountConnections(c, "r", f, &ConnectionPosition{RequestedAt: time.Now(), ID: "a"}, 10))
+		})
 	}
 	for query, plan := range plans(t, s, func(c context.Context, x *Tx) error {
 		return second(x.lowestPart(c, []any{"1", "r", "s"}))
@@ -299,6 +323,16 @@ func TestListsAreReadFromIndexes(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// leads holds that all that a call reads is found by an index, in its order.
+func leads(t *testing.T, s *Store, index string, call func(context.Context, *Tx) error) {
+	t.Helper()
+	for query, plan := range plans(t, s, call) {
+		if text := strings.Join(plan, "; "); !strings.Contains(text, "INDEX "+index+" (") || strings.Contains(text, "TEMP B-TREE") {
+			t.Errorf("%s does not lead: %s\n%s", index, text, query)
+		}
+	}
+}
 
 // plans are the query plans, by statement, of what a call prepares on a fresh
 // connection.

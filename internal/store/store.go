@@ -37,6 +37,7 @@ type Store struct {
 	lock    *os.File  // of a SQLite file
 	flusher *flusher  // of a SQLite file
 	bell    *doorbell // of a PostgreSQL database
+	looks   int       // lookedAt, if not that
 	closed  sync.Once
 }
 

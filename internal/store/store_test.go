@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,25 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	postgrestest.Server(t)
 	storetest.Run(t, func(t *testing.T) *store.Store { return open(t, postgrestest.URL(t)) })
+}
+
+// However few rows a list looks at for one page, its pages together have all
+// that was asked for, in order and once.
+func TestListsLookAtABoundedNumberOfRows(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{1, 3, 10} {
+		t.Run(fmt.Sprint(rows), func(t *testing.T) {
+			t.Parallel()
+			storetest.RunLists(t, func(t *testing.T) *store.Store {
+				return store.LookAt(open(t, "sqlite:"+filepath.Join(t.TempDir(), "hadron.db")), rows)
+			})
+		})
+	}
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		postgrestest.Server(t)
+		storetest.RunLists(t, func(t *testing.T) *store.Store { return store.LookAt(open(t, postgrestest.URL(t)), 3) })
+	})
 }
 
 func open(t testing.TB, database string) *store.Store {

@@ -203,14 +203,18 @@ func instancesInEveryOrder(t *testing.T, d db) {
 				got := []proton.ServiceInstance{}
 				var after *store.InstancePosition
 				for {
-					page := view(d, func(c context.Context, x *store.Tx) ([]proton.ServiceInstance, error) {
-						return x.ServiceInstances(c, scope, f.filter, by, descending, after, 7)
+					var rest *store.InstancePosition
+					page := view(d, func(c context.Context, x *store.Tx) (list []proton.ServiceInstance, err error) {
+						list, rest, err = x.ServiceInstances(c, scope, f.filter, by, descending, after, 7)
+						return list, err
 					})
-					if got = append(got, page...); len(page) < 7 {
+					if got = append(got, page...); len(page) < 7 && rest == nil {
 						break
 					}
-					position := store.PositionOf(page[6], by)
-					after = &position
+					if after = rest; rest == nil {
+						after = new(store.InstancePosition)
+						*after = store.PositionOf(page[6], by)
+					}
 				}
 				d.same(fmt.Sprintf("%s by %s, descending %t", name, by, descending), want, got)
 			}

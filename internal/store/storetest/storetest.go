@@ -21,6 +21,11 @@ import (
 	"github.com/hadronhq/hadron/internal/store"
 )
 
+// RunLists tries the lists that look for what they were asked for, as Run does.
+func RunLists(t *testing.T, open func(t *testing.T) *store.Store) {
+	instancesInEveryOrder(t, db{t, open(t)})
+}
+
 // Run tries the store that open makes; each call of open must answer an empty
 // one, which is closed when its test ends.
 func Run(t *testing.T, open func(t *testing.T) *store.Store) {
