@@ -45,6 +45,11 @@ func Transient(err error) bool {
 	return errors.As(err, &dns) && dns.IsTemporary
 }
 
+// NoRoom reports whether err says that a disk is full.
+func NoRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // MarkTransient returns err marked as worth repeating.
 func MarkTransient(err error) error { return classed{err, true} }
 

@@ -295,7 +295,15 @@ func (p *Provisioner) failedStep(ctx context.Context, d proton.Deployment, cause
 	if err != nil || !giveUp {
 		return err
 	}
-	return p.finish(ctx, d, proton.Outcome{Failure: why, Cause: proton.CauseStep}, nil)
+	if err := p.finish(ctx, d, proton.Outcome{Failure: why, Cause: proton.CauseStep}, nil); err != nil {
+		return err
+	}
+	for _, driver := range p.Engines { // whichever had it: what it left may be what stands in the way
+		if err := forget(ctx, driver, d.RunID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cancel stops what runs of a deployment and records that it is cancelled, or

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,6 +69,7 @@ type server struct {
 	url     string
 	data    string
 	env     []string
+	wrap    []string // what starts the server; empty: nothing
 	cmd     *exec.Cmd
 	log     bytes.Buffer
 	objects int
@@ -77,6 +79,14 @@ type server struct {
 // no real AWS knows.
 func serve(t *testing.T, env ...string) *server {
 	t.Helper()
+	s := prepare(t, env...)
+	s.run()
+	return s
+}
+
+// prepare is serve without the start.
+func prepare(t *testing.T, env ...string) *server {
+	t.Helper()
 	address := freeAddress()
 	s := &server{t: t, url: "http://" + address, data: t.TempDir()}
 	s.env = append([]string{
@@ -85,14 +95,19 @@ func serve(t *testing.T, env ...string) *server {
 		"AWS_ACCESS_KEY_ID=AKIAENGINETESTSAWS01", "AWS_SECRET_ACCESS_KEY=secret-of-no-aws", "NO_PROXY=127.0.0.1",
 	}, env...)
 	s.Client = s.client(rootID, rootKey, region)
+	return s
+}
+
+// run starts the server, and stops it at the end of the test.
+func (s *server) run() {
+	s.t.Helper()
 	s.start()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		s.stop(syscall.SIGTERM)
-		if t.Failed() {
-			t.Logf("what the server wrote:\n%s", s.log.String())
+		if s.t.Failed() {
+			s.t.Logf("what the server wrote:\n%s", s.log.String())
 		}
 	})
-	return s
 }
 
 func (s *server) client(id string, secret auth.Secret, region string) *api.Client {
@@ -119,7 +134,8 @@ func (s *server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd = exec.Command(binary, "serve")
+	argv := append(slices.Clone(s.wrap), binary, "serve")
+	s.cmd = exec.Command(argv[0], argv[1:]...)
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

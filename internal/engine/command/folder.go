@@ -100,7 +100,7 @@ func (f *folder) deliver(w io.Writer, ended <-chan struct{}) error {
 		taken := writeLines(w, buf[:n])
 		if taken > 0 {
 			offset += int64(taken)
-			if err := writeOffset(f.Path("delivered"), offset); err != nil {
+			if err := writeOffset(f.Path("delivered"), offset); err != nil && !engine.NoRoom(err) {
 				return err
 			}
 			continue

@@ -73,8 +73,22 @@ func superviseCommands() error {
 	}
 	log.Close()
 	res.Finished = time.Now().UTC()
-	_, err = s.folder.keep(*res)
+	if _, err = s.folder.keep(*res); engine.NoRoom(err) {
+		_, err = s.makeRoom(*res)
+	}
 	return err
+}
+
+// makeRoom keeps a result for which the commands have left no room: their own
+// files go first, which nobody needs any more.
+func (s *overseer) makeRoom(res result) (*result, error) {
+	if err := engine.RemoveFolder(s.folder.Path("job")); err != nil {
+		return nil, err
+	}
+	if res.Failure != "" {
+		res.Failure += "; the disk of the server's work folders was full"
+	}
+	return s.folder.keep(res)
 }
 
 // watchServer asks for a stop when the server says so, is gone, or stands

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -264,7 +265,7 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 		return engine.Changes{}, err
 	}
 	defer f.Release()
-	defer remove(f)
+	defer d.remove(f)
 	work, cancel := engine.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	s, err := d.open(work, f, r, overrideLocal)
@@ -307,7 +308,7 @@ func (d *Driver) Forget(ctx context.Context, id string) error {
 	if err := supervisor.CheckID(id); err != nil {
 		return err
 	}
-	return supervisor.Forget(ctx, d.folder(id), d.Grace, remove)
+	return supervisor.Forget(ctx, d.folder(id), d.Grace, d.remove)
 }
 
 // Sweep removes the work folders, and the inits, that nothing has happened in
@@ -316,7 +317,7 @@ func (d *Driver) Forget(ctx context.Context, id string) error {
 func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
 	var problems []error
 	for _, kind := range []string{"runs", "previews", "inits"} {
-		problems = append(problems, supervisor.Sweep(ctx, filepath.Join(d.Root, kind), older, remove))
+		problems = append(problems, supervisor.Sweep(ctx, filepath.Join(d.Root, kind), older, d.remove))
 	}
 	return errors.Join(problems...)
 }
@@ -325,8 +326,12 @@ func (d *Driver) Sweep(ctx context.Context, older time.Duration) error {
 // supervisor.Folder has.
 func (d *Driver) folder(id string) string { return filepath.Join(d.Root, "runs", id) }
 
-func remove(f *supervisor.Folder) error {
+// remove removes a folder, but not a state that nobody has taken.
+func (d *Driver) remove(f *supervisor.Folder) error {
 	killLeft(f)
+	if _, err := d.putAside(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return engine.RemoveFolder(f.Dir)
 }
 

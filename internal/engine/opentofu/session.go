@@ -391,7 +391,7 @@ func (s *session) fault(ctx context.Context, command string, exit int, e *events
 // could not reach the backend. One that does not follow the state that is kept
 // is put aside for people, below Root. It reports whether it delivered one.
 func (d *Driver) rescue(ctx context.Context, f *supervisor.Folder, r engine.Run, log *engine.Log) (bool, error) {
-	file := f.Path("src", "errored.tfstate")
+	file := leftState(f)
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -412,7 +412,20 @@ func (d *Driver) rescue(ctx context.Context, f *supervisor.Folder, r engine.Run,
 	if engine.Transient(err) {
 		return false, fmt.Errorf("deliver the state that the tool has left: %w", err)
 	}
-	aside := filepath.Join(d.Root, "undelivered", fmt.Sprintf("%s-%d.tfstate", r.ID, time.Now().Unix()))
+	aside, failed := d.putAside(f)
 	note(fmt.Sprintf("the state that the tool has left was put aside, as %s: %v", aside, err))
-	return false, errors.Join(os.MkdirAll(filepath.Dir(aside), 0o700), os.Rename(file, aside))
+	return false, failed
+}
+
+// leftState is where the tools write a state that they can't deliver.
+func leftState(f *supervisor.Folder) string { return f.Path("src", "errored.tfstate") }
+
+// putAside moves the state that a tool has left in a run's folder to where
+// people find it. fs.ErrNotExist without one.
+func (d *Driver) putAside(f *supervisor.Folder) (aside string, err error) {
+	if _, err := os.Lstat(leftState(f)); err != nil {
+		return "", err
+	}
+	aside = filepath.Join(d.Root, "undelivered", fmt.Sprintf("%s-%d.tfstate", filepath.Base(f.Dir), time.Now().Unix()))
+	return aside, errors.Join(os.MkdirAll(filepath.Dir(aside), 0o700), os.Rename(leftState(f), aside))
 }

@@ -250,6 +250,28 @@ func TestRemoteModulesAreFetchedForEachRun(t *testing.T) {
 	}
 }
 
+func TestStateThatNobodyHasTakenOutlivesItsRun(t *testing.T) {
+	t.Parallel()
+	d := &Driver{Root: t.TempDir()}
+	src := filepath.Join(d.Root, "runs", "one", "src")
+	if err := os.MkdirAll(src, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(src, "errored.tfstate"), []byte("a state"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := d.Forget(t.Context(), "one"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	aside, _ := filepath.Glob(filepath.Join(d.Root, "undelivered", "one-*.tfstate"))
+	left, _ := filepath.Glob(filepath.Join(d.Root, "runs", "*"))
+	if len(aside) != 1 || len(left) != 0 {
+		t.Errorf("put aside: %q; left: %q", aside, left)
+	}
+}
+
 func TestSweepRemovesWhatIsOldAndUnused(t *testing.T) {
 	t.Parallel()
 	d := &Driver{Root: t.TempDir()}
