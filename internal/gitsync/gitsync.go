@@ -72,7 +72,7 @@ func (s *Syncer) Watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := s.Store.PollSyncs(ctx, now(), s.Poll); err != nil && ctx.Err() == nil {
+		if _, err := s.Store.PollSyncs(ctx, s.Poll); err != nil && ctx.Err() == nil {
 			s.Logger.ErrorContext(ctx, "look for repositories to sync", "err", err)
 		}
 	}

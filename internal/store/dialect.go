@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"strconv"
@@ -33,6 +34,14 @@ type dialect struct {
 func (d dialect) in(after time.Duration) (string, []any) {
 	now, args := d.clock()
 	return now + " + ?", append(args, after.Microseconds())
+}
+
+// clock reads the leases' clock.
+func (tx *Tx) clock(ctx context.Context) (time.Time, error) {
+	var at int64
+	now, args := tx.store.dialect.clock()
+	err := tx.queryRow(ctx, "SELECT "+now, args, []any{&at})
+	return time.UnixMicro(at).UTC(), err
 }
 
 // retry says whether a transaction that failed may be run again.

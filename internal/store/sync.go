@@ -180,7 +180,9 @@ func (tx *Tx) RequestSync(ctx context.Context, repositoryID string, again ...str
 		r.Heads[key] = head
 	}
 	if r.PollAt.IsZero() {
-		r.PollAt = time.Now()
+		if r.PollAt, err = tx.clock(ctx); err != nil {
+			return 0, err
+		}
 	}
 	if err := repositorySyncs.save(ctx, tx, r); err != nil {
 		return 0, err
@@ -241,11 +243,12 @@ func (s *Store) SyncHeartbeat(ctx context.Context, id string, attempt int64, lea
 }
 
 // PollSyncs queues a round for every repository whose time to be looked at has
-// come, and those whose worker is gone; it answers how many there were.
-func (s *Store) PollSyncs(ctx context.Context, now time.Time, every time.Duration) (int, error) {
+// come, and those whose worker is gone, both by the leases' clock: a node whose
+// own is wrong polls no more and no less. It answers how many there were.
+func (s *Store) PollSyncs(ctx context.Context, every time.Duration) (int, error) {
 	clock, clockArgs := s.dialect.clock()
-	due := "(poll_at > 0 AND poll_at <= ?) OR (wanted > done AND lease_owner <> '' AND lease_until < " + clock + ")"
-	args := append([]any{micros(now)}, clockArgs...)
+	due := "(poll_at > 0 AND poll_at <= " + clock + ") OR (wanted > done AND lease_owner <> '' AND lease_until < " + clock + ")"
+	args := slices.Concat(clockArgs, clockArgs)
 	n := 0
 	err := s.View(ctx, func(tx *Tx) (err error) {
 		n, err = tx.count(ctx, "repository_syncs WHERE "+due, args...)
@@ -255,6 +258,10 @@ func (s *Store) PollSyncs(ctx context.Context, now time.Time, every time.Duratio
 		return 0, err // the usual case costs no write
 	}
 	err = s.Update(ctx, func(tx *Tx) error {
+		now, err := tx.clock(ctx)
+		if err != nil {
+			return err
+		}
 		rows, err := repositorySyncs.list(ctx, tx, "WHERE "+due, args...)
 		n = len(rows)
 		for _, r := range rows {

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"waiting deployments are released":   waitingDeploymentsAreReleased,
 		"held deployments are handed over":   heldDeploymentsAreHandedOver,
 		"fleets wait behind single ones":     fleetsWait,
+		"syncs are claimed and polled":       syncsAreClaimedAndPolled,
 		"logs are numbered":                  logsAreNumbered,
 		"deployments are recorded":           deploymentsAreRecorded,
 		"tags":                               tags,
