@@ -265,6 +265,9 @@ func (g *Git) explain(c call, said string, err error) error {
 	if strings.Contains(said, "terminal prompts disabled") { // how git says that the server wants other credentials
 		message = "authentication failed: the server does not accept the credentials"
 	}
+	if strings.Contains(said, "Host key verification failed") {
+		message = "the server's host key is not the one of the first contact; if that is right, remove its line from " + filepath.Join(g.Folder, "known_hosts")
+	}
 	return &Error{Doing: c.doing, Message: message, Denied: c.remote != nil && denied.MatchString(said)}
 }
 
