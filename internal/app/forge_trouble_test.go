@@ -25,7 +25,9 @@ func TestDeploymentsOutlastAForgeInTrouble(t *testing.T) {
 	}
 	wantLog := func(text string) {
 		t.Helper()
-		eventually(t, "the log says "+text, func() bool { return strings.Contains(w.deploymentLog(t, *environment().LastAttemptedDeploymentId), text) })
+		eventually(t, "the log says "+text, func() bool {
+			return strings.Contains(w.deploymentLog(t, *environment().LastAttemptedDeploymentId), text)
+		})
 	}
 	update := func() {
 		t.Helper()
