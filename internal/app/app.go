@@ -259,6 +259,7 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
 	s.wait.Go(func() {
 		err := s.http.Serve(o.listener)
 		if errors.Is(err, http.ErrServerClosed) {

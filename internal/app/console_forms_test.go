@@ -1,10 +1,12 @@
 package app
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/engine"
@@ -65,5 +67,124 @@ func TestFormsSayWhatTheyWouldChange(t *testing.T) {
 		"What would change", "ValidationException")
 	if out := must(f.ListServiceInstances(t.Context(), &api.ListServiceInstancesInput{}))(t); len(out.ServiceInstances) != 2 {
 		t.Errorf("previews changed the instances: %+v", out.ServiceInstances)
+	}
+}
+
+// field is the value of a form's field on a page.
+func field(t *testing.T, page, name string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, `name="`+name+`" `)
+	_, rest, _ = strings.Cut(rest, `value="`)
+	value, _, closed := strings.Cut(rest, `"`)
+	if !ok || !closed {
+		t.Fatalf("the page has no field %s:\n%s", name, page)
+	}
+	return html.UnescapeString(value)
+}
+
+func TestTwoPeopleWhoEditTheSame(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.CreateService(t.Context(), shop()))(t)
+	f.waitService(t, api.ServiceStatusActive)
+	ann, bob := f.signedIn(t), f.signedIn(t)
+	const edit = "/services/shop/edit"
+	began := field(t, ann.sees(edit), "begun")
+	bobs := url.Values{"begun": {field(t, bob.sees(edit), "begun")}, "description": {"Bob's shop"}, "spec": {*shop().Spec}, "spec-was": {""}, "do": {"submit"}}
+	if _, page, at := bob.post(edit, bobs); at != "/services/shop" {
+		t.Fatalf("the first one's change leads to %s:\n%s", at, page)
+	}
+	f.waitService(t, api.ServiceStatusActive)
+
+	anns := url.Values{"begun": {strings.ReplaceAll(began, "\n", "\r\n")}, "description": {"Ann's <i>shop</i>"}, "spec": {*shop().Spec + "# hers\n"}, "spec-was": {*shop().Spec}}
+	ann.posts(edit, anns, "It was changed meanwhile", "Bob&#39;s shop", "# hers") // as she types
+	anns.Set("do", "submit")
+	told := ann.posts(edit, anns, "It was changed meanwhile", `added">+ description: Bob&#39;s shop`, `value="Ann&#39;s &lt;i&gt;shop&lt;/i&gt;"`, "# hers")
+	if got := *f.waitService(t, api.ServiceStatusActive).Description; got != "Bob's shop" {
+		t.Errorf("it was changed before she was told: %s", got)
+	}
+	anns.Set("begun", field(t, told, "begun"))
+	if _, _, at := ann.post(edit, anns); at != "/services/shop" {
+		t.Errorf("the second try leads to %s", at)
+	}
+	if got := *f.waitService(t, api.ServiceStatusActive).Description; got != "Ann's <i>shop</i>" {
+		t.Errorf("description: %s", got)
+	}
+
+	const instance = "/services/shop/instances/dev/update"
+	began = field(t, ann.sees(instance), "begun")
+	spec := strings.Replace(*shop().Spec, "port: 80}", "port: 81}", 1)
+	must(f.UpdateServiceInstance(t.Context(), &api.UpdateServiceInstanceInput{ServiceName: p("shop"), Name: p("dev"), DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion), Spec: &spec}))(t)
+	ann.posts(instance, url.Values{"begun": {began}, "spec": {*shop().Spec}, "spec-was": {""}, "do": {"submit"}}, "It was changed meanwhile", `added">+ last deployment: `)
+}
+
+func TestFormOutlivesItsSession(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	stranger := f.browser(t)
+	const path = "/environments/new?template=net"
+	form := url.Values{"name": {"late"}, "f/spec/size": {"m"}, "description": {"typed \"for\" long <b>"}, "spec": {""}, "spec-was": {""}, "region": {"eu-west-3"}, "do": {"submit"}}
+	_, page, at := stranger.post(path, form)
+	if at != "/environments/new" || field(t, page, "region") != "eu-west-3" || !strings.Contains(page, "what you typed is kept") {
+		t.Fatalf("a form without a session leads to %s:\n%s", at, page)
+	}
+	again := url.Values{"access-key-id": {f.server.Root.AccessKeyID}, "secret-access-key": {"wrong"}, "region": {region}}
+	for _, name := range []string{"to", "name", "f/spec/size", "description", "spec", "spec-was", "kept"} {
+		again.Set(name, field(t, page, name))
+	}
+	_, page, _ = stranger.post("/sign-in", again)
+	if field(t, page, "name") != "late" || strings.Contains(page, `name="do"`) {
+		t.Error("a wrong secret loses the form, or it would be submitted")
+	}
+	again.Set("secret-access-key", string(f.server.Root.SecretAccessKey))
+	status, page, at := stranger.post("/sign-in", again)
+	if status != http.StatusOK || at != "/environments/new" || field(t, page, "description") != form.Get("description") ||
+		!strings.Contains(page, `value="m" selected`) || !strings.Contains(page, "You are signed in again") || strings.Contains(page, again.Get("secret-access-key")) {
+		t.Errorf("status %d at %s:\n%s", status, at, page)
+	}
+	if out := must(f.ListEnvironments(t.Context(), &api.ListEnvironmentsInput{}))(t); len(out.Environments) != 0 {
+		t.Error("signing in submitted the form")
+	}
+
+	// A check as one types changes nothing on the page; other forms lead back to it.
+	stranger.post("/sign-out", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, stranger.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Hx-Request": {"true"}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	res, err := stranger.Do(r)
+	status, page, _ = stranger.read(res, err)
+	if status != http.StatusUnauthorized || page != "" || res.Header.Get("HX-Redirect") != "" {
+		t.Errorf("a check: status %d, %v, %q", status, res.Header, page)
+	}
+	r, err = http.NewRequestWithContext(t.Context(), http.MethodPost, stranger.base+"/services/shop/delete", strings.NewReader("confirm=shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Referer": {stranger.base + "/services/shop"}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	res, err = stranger.Do(r)
+	if _, page, at := stranger.read(res, err); at != "/sign-in" || field(t, page, "to") != "/console/services/shop" {
+		t.Errorf("another form leads to %s", at)
+	}
+}
+
+// A page that follows what happens must not hold up a server that stops.
+func TestStreamsEndWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	b := f.signedIn(t)
+	f.broken = true // by closing it here
+	res, err := b.Get(b.base + "/live?path=/console/environments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	began := time.Now()
+	if err := f.server.Close(t.Context()); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("closed after %s: %v", time.Since(began), err)
 	}
 }

@@ -81,6 +81,10 @@ type componentForm struct {
 	Environments                        []string
 	Refusal                             *refusal
 	Forecast                            *forecast
+	Region                              string
+	Kept                                bool   // over a sign-in
+	Begun                               string // what the form was made from
+	Meanwhile                           []specLine
 	Command                             string
 }
 
@@ -88,6 +92,7 @@ func (f *componentForm) keep(r *http.Request) {
 	value := func(name string) string { return strings.TrimSpace(newlines(r.PostFormValue(name))) }
 	f.Name, f.Description, f.Environment = value("name"), value("description"), value("environment")
 	f.Service, f.Instance, _ = strings.Cut(value("attached"), "/")
+	f.Kept = r.PostForm.Has("kept")
 	f.TemplateFile, f.Manifest, f.ServiceSpec = newlines(r.PostFormValue("template-file")), newlines(r.PostFormValue("manifest")), value("service-spec")
 }
 
@@ -100,7 +105,7 @@ const starterManifest = `infrastructure:
 `
 
 func (c *Console) newComponent(w http.ResponseWriter, r *http.Request) error {
-	f := &componentForm{New: true, Back: at("components"), Manifest: starterManifest}
+	f := &componentForm{New: true, Region: regionOf(r), Back: at("components"), Manifest: starterManifest}
 	var err error
 	if f.Environments, err = c.environmentNames(r); err != nil {
 		return err
@@ -153,8 +158,9 @@ func (c *Console) updateComponent(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	now := facts.Component
-	f := &componentForm{Back: at("components", *now.Name), Description: api.Value(now.Description), Environment: api.Value(now.EnvironmentName),
+	f := &componentForm{Region: regionOf(r), Back: at("components", *now.Name), Description: api.Value(now.Description), Environment: api.Value(now.EnvironmentName),
 		Service: api.Value(now.ServiceName), Instance: api.Value(now.ServiceInstanceName), TemplateFile: facts.TemplateFile, ServiceSpec: api.Value(now.ServiceSpec)}
+	f.Begun, f.Meanwhile = changedSince(r, strings.Join([]string{"attached to: " + attached(f), "description: " + f.Description, f.ServiceSpec, f.TemplateFile}, "\n"))
 	if r.Method == http.MethodPost {
 		f.keep(r)
 	}
@@ -166,7 +172,7 @@ func (c *Console) updateComponent(w http.ResponseWriter, r *http.Request) error 
 	}
 	f.Command = command("update-component", "", "name", f.Name, "description", f.Description, "deployment-type", "CURRENT_VERSION",
 		"service-name", api.Value(in.ServiceName), "service-instance-name", api.Value(in.ServiceInstanceName), "template-file", "file://component.yaml")
-	if submitted(r) {
+	if submitted(r) && len(f.Meanwhile) == 0 {
 		_, err := c.client.UpdateComponent(r.Context(), in)
 		if err == nil {
 			return done(w, r, f.Back)

@@ -12,6 +12,7 @@
 package console
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"log/slog"
@@ -49,6 +50,8 @@ type Console struct {
 	pages   *http.ServeMux // without the live stream; it renders from here
 	signIns *attempts
 	now     func() time.Time
+	stopped context.Context // the server stops: streams end
+	stop    context.CancelFunc
 }
 
 // New makes a Console.
@@ -57,6 +60,7 @@ func New(c Config) *Console {
 		c.Refresh = time.Second
 	}
 	p := &Console{Config: c, client: api.NewClient(&awsjson.InProcess{Handler: c.API}), signIns: newAttempts(), now: time.Now}
+	p.stopped, p.stop = context.WithCancel(context.Background())
 	p.pages = p.routes()
 	mux := http.NewServeMux()
 	files, _ := fs.Sub(static, "static")
@@ -73,6 +77,10 @@ func New(c Config) *Console {
 
 // ServeHTTP serves a page.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// Stop ends the streams of pages that follow what happens; they come again when
+// the server does.
+func (c *Console) Stop() { c.stop() }
 
 // immutable lets browsers keep files: their addresses change with the version.
 func immutable(h http.Handler) http.Handler {

@@ -26,6 +26,10 @@ type resourceForm struct {
 	Editor      *editor
 	Refusal     *refusal // of the last try
 	Forecast    *forecast
+	Region      string
+	Kept        bool       // over a sign-in
+	Begun       string     // what the form was made from
+	Meanwhile   []specLine // what somebody else has changed of that
 	Command     string
 	Submit      string
 }
@@ -35,7 +39,7 @@ var plainFields = []string{"name", "description", "branch-name", "repository-id"
 	"environment-account-connection-id"}
 
 func (f *resourceForm) keep(r *http.Request) {
-	f.Fields = map[string]string{}
+	f.Fields, f.Kept, f.Region = map[string]string{}, r.PostForm.Has("kept"), regionOf(r)
 	for _, name := range plainFields {
 		f.Fields[name] = strings.TrimSpace(r.PostFormValue(name))
 	}
@@ -43,6 +47,23 @@ func (f *resourceForm) keep(r *http.Request) {
 
 // submitted reports whether a form is to do its work, not only to be checked.
 func submitted(r *http.Request) bool { return r.PostFormValue("do") == "submit" }
+
+// changedSince finds out what has changed of a resource since a form for it was
+// made: the form is not submitted before one has been told.
+func changedSince(r *http.Request, now string) (begun string, meanwhile []specLine) {
+	was := newlines(r.PostFormValue("begun"))
+	if !r.PostForm.Has("begun") || was == now {
+		return now, nil
+	}
+	meanwhile = difference(lines(was), lines(now))
+	if submitted(r) {
+		return now, meanwhile
+	}
+	return was, meanwhile
+}
+
+// submits reports whether a form does its work now.
+func (f *resourceForm) submits(r *http.Request) bool { return submitted(r) && len(f.Meanwhile) == 0 }
 
 // refusal is what the API said to a form's call.
 type refusal = awsjson.Error

@@ -23,6 +23,7 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	// What the page held when it was made: a change since then is told at once.
 	last := r.URL.Query().Get("seen")
+	fmt.Fprint(w, "retry: 1000\n\n")
 	tick := time.NewTicker(c.Refresh)
 	defer tick.Stop()
 	for beat := 0; ; beat++ {
@@ -43,6 +44,8 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-r.Context().Done():
+			return
+		case <-c.stopped.Done():
 			return
 		case <-tick.C:
 		}

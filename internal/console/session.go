@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -82,17 +84,51 @@ func (c *Console) signedIn(next http.HandlerFunc) http.Handler {
 	})
 }
 
+// sendToSignIn shows the way to the sign-in page, and back. A form that was
+// filled in is carried along.
 func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
-	to := Root + "/sign-in"
-	if r.Method == http.MethodGet && r.URL.Path != Root+"/live" {
-		to += "?to=" + url.QueryEscape(r.URL.RequestURI())
+	to := r.URL.RequestURI()
+	if r.URL.Path == Root+"/live" {
+		to = ""
 	}
-	if r.Header.Get("HX-Request") != "" { // a part of a page must not become the sign-in page
-		w.Header().Set("HX-Redirect", to)
+	posted := r.Method == http.MethodPost
+	part := r.Header.Get("HX-Request") != "" // of a page, which must not become the sign-in page
+	switch {
+	case posted && part: // the page says so, and keeps what is typed in it
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	case posted && isEditor(w, r):
+		c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: to, Region: cmp.Or(r.PostForm.Get("region"), defaultRegion), Kept: kept(r.PostForm)}))
+		return
+	case posted:
+		to = pathOf(r.Referer())
+	}
+	page := Root + "/sign-in?to=" + url.QueryEscape(to)
+	if part {
+		w.Header().Set("HX-Redirect", page)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, page, http.StatusSeeOther)
+}
+
+// isEditor reports whether a request posts a form that one has typed much into.
+func isEditor(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	return r.ParseForm() == nil && (r.PostForm.Has("spec") || r.PostForm.Has("template-file"))
+}
+
+// kept are the fields of a form that go through a sign-in: all but those of the
+// sign-in itself, and without what would submit it.
+func kept(post url.Values) url.Values {
+	fields := maps.Clone(post)
+	for _, own := range []string{"access-key-id", "secret-access-key", "session-token", "region", "to", "do"} {
+		delete(fields, own)
+	}
+	if len(fields) > 0 {
+		fields.Set("kept", "yes")
+	}
+	return fields
 }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
@@ -103,12 +139,17 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: r.URL.Query().Get("to"), Region: defaultRegion}))
 }
 
-type signInForm struct{ AccessKeyID, Region, To, Problem string }
+type signInForm struct {
+	AccessKeyID, Region, To, Problem string
+	Kept                             url.Values // a form to go on with
+}
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 2*maxForm)
 	form := signInForm{
 		AccessKeyID: strings.TrimSpace(r.PostFormValue("access-key-id")), Region: strings.TrimSpace(r.PostFormValue("region")), To: r.PostFormValue("to"),
 	}
+	form.Kept = kept(r.PostForm)
 	refuse := func(status int, problem string) {
 		form.Problem = problem
 		c.render(w, r, status, signInView(c.Version, form))
@@ -139,6 +180,10 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusInternalServerError, "The session could not be started.")
 		return
 	}
+	if len(form.Kept) > 0 {
+		http.Redirect(w, r, destination(form.To), http.StatusTemporaryRedirect) // posts the form once more, to be checked
+		return
+	}
 	http.Redirect(w, r, destination(form.To), http.StatusSeeOther)
 }
 
@@ -155,6 +200,11 @@ func destination(to string) string {
 		return Root + "/"
 	}
 	return u.RequestURI()
+}
+
+func regionOf(r *http.Request) string {
+	p, _ := auth.PrincipalFrom(r.Context())
+	return p.Region
 }
 
 // changeRegion moves the session to another Region.

@@ -30,9 +30,11 @@ func versionsOf(kind api.DeploymentUpdateType, v versionFacts) (major, minor *st
 	return &v.Major, &v.Minor
 }
 
-// updateForm prepares the form of an update.
-func (c *Console) updateForm(r *http.Request, f *resourceForm, edits, only, spec string) (versionFacts, error) {
+// updateForm prepares the form of an update of what was last deployed by the
+// deployment last.
+func (c *Console) updateForm(r *http.Request, f *resourceForm, edits, only, spec string, last *string) (versionFacts, error) {
 	f.keep(r)
+	f.Begun, f.Meanwhile = changedSince(r, "template version: "+f.Now+"\nlast deployment: "+api.Value(last)+"\n"+spec)
 	f.Version = cmp.Or(r.FormValue("version"), f.Now)
 	v, err := c.choose(r, f)
 	if err != nil {
@@ -69,7 +71,7 @@ func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) erro
 	e := out.Environment
 	f := &resourceForm{Title: "Update " + name, Noun: "environment", Back: at("environments", name), Kind: ofEnvironments, Submit: "Update environment",
 		Template: api.Value(e.TemplateName), Now: version(e.TemplateMajorVersion, e.TemplateMinorVersion)}
-	v, err := c.updateForm(r, f, editsEnvironment, "", api.Value(e.Spec))
+	v, err := c.updateForm(r, f, editsEnvironment, "", api.Value(e.Spec), e.LastAttemptedDeploymentId)
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) erro
 	in.TemplateMajorVersion, in.TemplateMinorVersion = versionsOf(kind, v)
 	f.Command = command("update-environment", f.Editor.YAML, "name", name, "deployment-type", string(kind),
 		"template-major-version", api.Value(in.TemplateMajorVersion), "template-minor-version", api.Value(in.TemplateMinorVersion))
-	if submitted(r) {
+	if f.submits(r) {
 		_, err := c.client.UpdateEnvironment(r.Context(), in)
 		if err == nil {
 			return done(w, r, f.Back)
@@ -108,16 +110,17 @@ func (c *Console) serviceUpdate(w http.ResponseWriter, r *http.Request) error {
 	if f.Now, err = c.versionOfService(r, out.Service); err != nil {
 		return err
 	}
-	if _, err := c.updateForm(r, f, editsService, "", api.Value(out.Service.Spec)); err != nil {
+	if _, err := c.updateForm(r, f, editsService, "", api.Value(out.Service.Spec), nil); err != nil {
 		return err
 	}
 	f.Versions = nil // a service has no version of its own
+	f.Begun, f.Meanwhile = changedSince(r, "description: "+api.Value(out.Service.Description)+"\n"+api.Value(out.Service.Spec))
 	if f.Fields["description"] == "" && r.Method == http.MethodGet {
 		f.Fields["description"] = api.Value(out.Service.Description)
 	}
 	in := &api.UpdateServiceInput{Name: &name, Spec: &f.Editor.YAML, Description: api.Ptr(f.Fields["description"])}
 	f.Command = command("update-service", f.Editor.YAML, "name", name, "description", f.Fields["description"])
-	if submitted(r) {
+	if f.submits(r) {
 		_, err := c.client.UpdateService(r.Context(), in)
 		if err == nil {
 			return done(w, r, f.Back)
@@ -157,7 +160,7 @@ func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
 	i := out.ServiceInstance
 	f := &resourceForm{Title: "Update " + service + " / " + name, Noun: "service instance", Back: at("services", service, "instances", name), Kind: ofServices,
 		Submit: "Update instance", Template: api.Value(i.TemplateName), Now: version(i.TemplateMajorVersion, i.TemplateMinorVersion)}
-	v, err := c.updateForm(r, f, editsInstance, name, api.Value(i.Spec))
+	v, err := c.updateForm(r, f, editsInstance, name, api.Value(i.Spec), i.LastAttemptedDeploymentId)
 	if err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
 	in.TemplateMajorVersion, in.TemplateMinorVersion = versionsOf(kind, v)
 	f.Command = command("update-service-instance", f.Editor.YAML, "service-name", service, "name", name, "deployment-type", string(kind),
 		"template-major-version", api.Value(in.TemplateMajorVersion), "template-minor-version", api.Value(in.TemplateMinorVersion))
-	if submitted(r) {
+	if f.submits(r) {
 		_, err := c.client.UpdateServiceInstance(r.Context(), in)
 		if err == nil {
 			return done(w, r, f.Back)
@@ -195,7 +198,7 @@ func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := &resourceForm{Title: "Update " + service + " / pipeline", Noun: "pipeline", Back: at("services", service, "pipeline"), Kind: ofServices, Submit: "Update pipeline",
 		Template: api.Value(p.TemplateName), Now: version(p.TemplateMajorVersion, p.TemplateMinorVersion)}
-	v, err := c.updateForm(r, f, editsPipeline, "", cmp.Or(api.Value(p.Spec), api.Value(out.Service.Spec)))
+	v, err := c.updateForm(r, f, editsPipeline, "", cmp.Or(api.Value(p.Spec), api.Value(out.Service.Spec)), p.LastAttemptedDeploymentId)
 	if err != nil {
 		return err
 	}
@@ -204,7 +207,7 @@ func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
 	in.TemplateMajorVersion, in.TemplateMinorVersion = versionsOf(kind, v)
 	f.Command = command("update-service-pipeline", f.Editor.YAML, "service-name", service, "deployment-type", string(kind),
 		"template-major-version", api.Value(in.TemplateMajorVersion), "template-minor-version", api.Value(in.TemplateMinorVersion))
-	if submitted(r) {
+	if f.submits(r) {
 		_, err := c.client.UpdateServicePipeline(r.Context(), in)
 		if err == nil {
 			return done(w, r, f.Back)

@@ -2,7 +2,9 @@
 import { test as run, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { mkdtempSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,10 +53,10 @@ async function visitor(options = {}) {
   const wrong = [];
   page.on("pageerror", (e) => wrong.push(`error: ${e.message}`));
   page.on("console", (m) => {
-    if (m.type() === "error" && !(options.refused && m.text().includes("status of 40"))) wrong.push(`console: ${m.text()}`);
+    if (m.type() === "error" && !(options.refused && /status of 40|ERR_CONNECTION|ERR_INCOMPLETE|net::ERR/.test(m.text()))) wrong.push(`console: ${m.text()}`);
   });
   page.on("request", (r) => {
-    if (!r.url().startsWith(base) && !r.url().startsWith("data:")) wrong.push(`request to ${r.url()}`);
+    if (!r.url().startsWith(options.baseURL ?? base) && !r.url().startsWith("data:")) wrong.push(`request to ${r.url()}`);
   });
   open.add(page);
   page.done = async () => {
@@ -213,6 +215,80 @@ test("a reader is refused what a reader may not do, in the API's words", async (
   await page.getByRole("alert").getByText("is not authorized to perform: proton:CreateEnvironment").waitFor();
   assert.equal(await page.getByLabel("Name").first().inputValue(), "mine");
   await page.done();
+});
+
+test("a page outlives its server, and a form its session", async () => {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  const data = join(work, "restarted");
+  const serve = async () => {
+    const server = spawn(process.env.HADRON, ["serve", "--listen", `127.0.0.1:${port}`, "--data", data], { stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, HADRON_ROOT_ACCESS_KEY_ID: root.id, HADRON_ROOT_SECRET_ACCESS_KEY: root.secret } });
+    for await (const text of server.stdout) if (String(text).includes("Ctrl-C")) break;
+    return server;
+  };
+  let server = await serve();
+  try {
+    const base = `http://127.0.0.1:${port}`;
+    const other = (operation, input) => hadron("api", operation, "--endpoint-url", base, "--output", "json", "--input-json", JSON.stringify(input));
+    const page = await visitor({ baseURL: base, refused: true });
+    await signIn(page);
+    await page.goto("/console/templates");
+    other("create-service-template", { name: "before" });
+    await page.getByRole("link", { name: "before" }).waitFor();
+    server.kill("SIGKILL");
+    await page.getByText("The connection to the server is lost").waitFor();
+    await shot(page, "lost");
+    server = await serve();
+    await page.getByText("The connection to the server is lost").waitFor({ state: "hidden" });
+    other("create-service-template", { name: "after" });
+    await page.getByRole("link", { name: "after" }).waitFor(); // still signed in, and without a reload
+
+    await page.goto("/console/components/new");
+    await page.getByLabel("Name").fill("queue");
+    await page.getByLabel("Template file").fill("Resources: {} # typed for long");
+    await page.context().clearCookies();
+    await page.getByRole("button", { name: "Create component" }).click();
+    await page.getByText("what you typed is kept").waitFor();
+    await shot(page, "signed-out");
+    await page.getByLabel("Access key ID").fill(root.id);
+    await page.getByLabel("Secret access key").fill(root.secret);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("You are signed in again").waitFor();
+    assert.equal(new URL(page.url()).pathname, "/console/components/new");
+    assert.equal(await page.getByLabel("Template file").inputValue(), "Resources: {} # typed for long");
+    await page.done();
+  } finally {
+    server.kill("SIGKILL");
+  }
+});
+
+test("two people edit the same, and a session ends while one types", async () => {
+  const [ann, bob] = [await visitor({ refused: true }), await visitor()];
+  for (const page of [ann, bob]) {
+    await signIn(page);
+    await page.goto("/console/services/hello/edit");
+  }
+  await ann.getByLabel("Description").fill("Ann's");
+  await bob.getByLabel("Description").fill("Bob's");
+  await bob.getByRole("button", { name: "Update service" }).click();
+  await bob.getByRole("heading", { name: "hello", exact: true }).waitFor();
+  await bob.done();
+  await ann.getByRole("button", { name: "Update service" }).click();
+  await ann.getByRole("alert").getByText("It was changed meanwhile.").waitFor();
+  await accessible(ann, "changed meanwhile", ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  await shot(ann, "changed-meanwhile");
+  assert.equal(await ann.getByLabel("Description").inputValue(), "Ann's");
+  assert.equal(api("get-service", { name: "hello" }).service.description, "Bob's");
+
+  await ann.context().clearCookies();
+  await ann.getByLabel("Description").fill("Ann's, of today");
+  await ann.getByLabel("Description").blur();
+  await ann.getByText("Your session has ended").waitFor();
+  assert.equal(await ann.getByLabel("Description").inputValue(), "Ann's, of today");
+  await ann.done();
 });
 
 test("everything can be reached by keyboard", async () => {

@@ -61,12 +61,22 @@
     const list = log();
     atEnd = !list || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   });
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail?.ctx?.response?.status >= 400 && main.querySelector("form.wide")) return;
+    session.hidden = unchecked.hidden = true;
     localize();
     settle();
     filter();
     follow();
   });
+
+  // A form that could not be checked stays as it is.
+  const session = document.getElementById("session");
+  const unchecked = document.getElementById("unchecked");
+  document.addEventListener("htmx:response:error", (event) => {
+    (event.detail.ctx.response.status === 401 ? session : unchecked).hidden = false;
+  });
+  document.addEventListener("htmx:error", () => { unchecked.hidden = false; });
 
   localize();
   follow();
@@ -85,13 +95,21 @@
     if (waiting) setTimeout(refresh);
   });
   const address = "/console/live?seen=" + main.dataset.seen + "&path=" + encodeURIComponent(location.pathname + location.search);
-  const source = new EventSource(address);
-  source.addEventListener("open", () => { lost.hidden = true; });
-  source.addEventListener("error", () => { lost.hidden = false; });
-  source.addEventListener("changed", refresh);
-  source.addEventListener("ended", () => {
-    source.close();
-    location.assign("/console/sign-in?to=" + encodeURIComponent(location.pathname + location.search));
-  });
+  let source;
+  const listen = () => {
+    source = new EventSource(address);
+    source.addEventListener("open", () => { lost.hidden = true; });
+    source.addEventListener("error", () => {
+      lost.hidden = false;
+      // The browser tries again by itself, unless something else answered in the server's place.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    });
+    source.addEventListener("changed", refresh);
+    source.addEventListener("ended", () => {
+      source.close();
+      location.assign("/console/sign-in?to=" + encodeURIComponent(location.pathname + location.search));
+    });
+  };
+  listen();
   addEventListener("pagehide", () => source.close());
 })();
