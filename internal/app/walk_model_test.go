@@ -121,10 +121,17 @@ type world struct {
 	environments map[string]*walkedEnvironment
 	services     map[string]*walkedService
 	runs         map[string]bool // resources whose engine run is going on, "environment/dev"
+	components   map[string]*walkedComponent
+	repositories map[string]bool
+	connections  []*walkedConnection
+	tags         map[string]map[string]string // of resources, "environment-template/net:1.0"
 }
 
 func newWorld() *world {
-	return &world{map[string]*walked{}, map[string]*walkedEnvironment{}, map[string]*walkedService{}, map[string]bool{}}
+	return &world{
+		templates: map[string]*walked{}, environments: map[string]*walkedEnvironment{}, services: map[string]*walkedService{}, runs: map[string]bool{},
+		components: map[string]*walkedComponent{}, repositories: map[string]bool{}, tags: map[string]map[string]string{},
+	}
 }
 
 // Names of exceptions, and of none.
@@ -178,6 +185,9 @@ func (w *world) do(a action) (reasons, func()) {
 	case "CreateService", "UpdateService", "DescribeService", "DeleteService":
 		return w.doService(a)
 	}
+	if beside, ok := besideModels[a.Op]; ok {
+		return beside(w, a)
+	}
 	return w.doPart(a)
 }
 
@@ -216,6 +226,8 @@ func (w *world) doVersion(a action, t *walked) (reasons, func()) {
 				status = "REGISTRATION_FAILED"
 			}
 			t.versions[v] = &walkedVersion{status, a.Compat}
+			path := templatePath(a.Kind, a.Template)
+			w.inherit(path, path+":"+v.String())
 		}
 	}
 	if t == nil || t.versions[v] == nil {
@@ -350,6 +362,9 @@ func (w *world) doEnvironment(a action) (reasons, func()) {
 				r.add(i.environment == a.Name, conflict)
 			}
 		}
+		for _, c := range w.components {
+			r.add(c.environment == a.Name, conflict)
+		}
 		return r, func() { w.destroy(arn, &e.deployed, true) }
 	}
 	r.add(e.running() || strings.HasPrefix(e.status, "DELETE"), conflict)
@@ -416,8 +431,8 @@ func (w *world) doService(a action) (reasons, func()) {
 			return nil, func() {}
 		}
 		r.add(s.running() || busyPipeline, conflict)
-		for _, i := range s.instances {
-			r.add(i.running(), conflict)
+		for name, i := range s.instances {
+			r.add(i.running() || w.componentOf(a.Name+"/"+name) != nil, conflict)
 		}
 		return r, func() { w.deleteService(a.Name, s) }
 	}
@@ -446,6 +461,7 @@ func (w *world) addInstance(service string, s *walkedService, name, environment 
 	i := &walkedInstance{environment: environment}
 	s.instances[name] = i
 	s.order = append(s.order, name)
+	w.inherit("service/"+service, "service/"+service+"/service-instance/"+name)
 	w.begin("service/"+service+"/service-instance/"+name, &i.deployed, v)
 }
 
@@ -485,7 +501,7 @@ func (w *world) doServiceUpdate(a action, s *walkedService) (reasons, func()) {
 	}
 	r.add(strings.HasPrefix(s.status, "DELETE"), conflict)
 	for _, name := range removed {
-		r.add(s.instances[name].running(), conflict)
+		r.add(s.instances[name].running() || w.componentOf(a.Name+"/"+name) != nil, conflict)
 	}
 	r.add(s.pipeline != nil && s.pipeline.status == "DELETE_FAILED", conflict)
 	var v ver
@@ -585,6 +601,8 @@ func (w *world) doPart(a action) (reasons, func()) {
 	v := chooseUpdate(&r, t, d.current(), a)
 	if environment != "" {
 		w.accepts(&r, environment, t.versions[v])
+		c := w.componentOf(a.Name + "/" + a.Child)
+		r.add(c != nil && c.running(), conflict)
 	}
 	r.add(frozen || d.running() || d.status == "DELETE_FAILED", conflict)
 	return r, func() { w.begin(arn, d, v) }
@@ -631,6 +649,10 @@ func (w *world) end(arn, how string) {
 		if e.finish(how) {
 			delete(w.environments, parts[1])
 		}
+		return
+	}
+	if parts[0] == "component" {
+		w.endComponent(parts[1], how)
 		return
 	}
 	s := w.services[parts[1]]

@@ -43,6 +43,7 @@ type action struct {
 	Compat      []string          `json:",omitempty"`
 	Bad         bool              `json:",omitempty"` // there is no such bundle
 	Instances   map[string]string `json:",omitempty"`
+	Attach      string            `json:",omitempty"` // of a component: "shop/a", - for nothing, empty: as it is
 }
 
 func (a action) String() string {
@@ -56,6 +57,7 @@ var (
 	walkEnvironments = []string{"dev", "prod"}
 	walkServices     = []string{"shop", "blog"}
 	walkInstances    = []string{"a", "b", "c"}
+	walkComponents   = []string{"queue", "table"}
 )
 
 // walkStart makes what most calls need.
@@ -73,6 +75,9 @@ var walkStart = []action{
 // makes things are more frequent than what removes them.
 func randomAction(r *rand.Rand, w *world) action {
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	if r.IntN(10) < 3 {
+		return randomBeside(r, w)
+	}
 	if runs := slices.Sorted(maps.Keys(w.runs)); len(runs) > 0 && r.IntN(10) < 3 {
 		return action{Op: "Finish", Name: pick(runs...)}
 	}
@@ -155,6 +160,8 @@ type walker struct {
 	runs   map[string]uint64 // how many a resource has had
 	wait   time.Duration     // until the server must show what the model says
 	done   map[string]int    // accepted and refused calls
+	asked  []string          // ids of account connections, in the order of their making
+	tags   int               // they are compared after so many steps
 }
 
 // A walk of thousands of random calls, legal and illegal, with engines that
@@ -222,7 +229,7 @@ func shrink(t *testing.T, f *fixture, url string, seed uint64, actions []action,
 			fewer := slices.Concat(actions[:from], actions[min(from+size, len(actions)):])
 			tries++
 			w := newWalker(t, f, url, seed, fmt.Sprintf("eu-shrink-%d", tries))
-			w.wait = 3 * time.Second
+			w.wait, w.tags = 3*time.Second, 1
 			taken, p := w.walk(t.Context(), func(n int) (action, bool) {
 				if n == len(fewer) {
 					return action{}, false
@@ -250,7 +257,10 @@ func newWalker(t *testing.T, f *fixture, url string, seed uint64, region string)
 	}})
 	w := &walker{
 		Client: client, engine: f.engine, prefix: "arn:aws:proton:" + region + ":" + f.account + ":", seed: seed, world: newWorld(),
-		holds: map[string]chan struct{}{}, runs: map[string]uint64{}, wait: 15 * time.Second, done: map[string]int{},
+		holds: map[string]chan struct{}{}, runs: map[string]uint64{}, wait: 15 * time.Second, done: map[string]int{}, tags: 8,
+	}
+	for _, name := range walkComponents {
+		w.script("component/" + name)
 	}
 	for _, name := range walkEnvironments {
 		w.script("environment/" + name)
@@ -300,8 +310,13 @@ func (w *walker) walk(ctx context.Context, next func(n int) (action, bool)) (tak
 			return taken, ""
 		}
 		taken = append(taken, a)
-		if problem = w.step(ctx, a); problem == "" {
+		problem = w.step(ctx, a)
+		w.world.forget()
+		if problem == "" {
 			problem = w.compare(ctx)
+		}
+		if problem == "" && len(taken)%w.tags == 0 {
+			problem = w.compareTags(ctx)
 		}
 		if problem != "" {
 			return taken, problem
@@ -361,6 +376,8 @@ func (a action) cancels() string {
 		return "service/" + a.Name + "/service-instance/" + a.Child
 	case "CancelPipeline":
 		return "service/" + a.Name + "/pipeline"
+	case "CancelComponent":
+		return "component/" + a.Name
 	}
 	return ""
 }
@@ -386,7 +403,7 @@ func (w *walker) call(ctx context.Context, a action) (err error) {
 	switch a.Op {
 	case "CreateEnvironment":
 		_, err = w.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: &a.Name, TemplateName: &a.Template, TemplateMajorVersion: major,
-			TemplateMinorVersion: minor, Spec: p("proton: EnvironmentSpec\nspec: {}\n")})
+			TemplateMinorVersion: minor, ComponentRoleArn: p(componentRole), Spec: p("proton: EnvironmentSpec\nspec: {}\n")})
 	case "UpdateEnvironment":
 		_, err = w.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: &a.Name, DeploymentType: api.Ptr(api.DeploymentUpdateType(a.Type)),
 			TemplateMajorVersion: major, TemplateMinorVersion: minor})
@@ -420,6 +437,9 @@ func (w *walker) call(ctx context.Context, a action) (err error) {
 	case "CancelPipeline":
 		_, err = w.CancelServicePipelineDeployment(ctx, &api.CancelServicePipelineDeploymentInput{ServiceName: &a.Name})
 	default:
+		if call, ok := besides[a.Op]; ok {
+			return call(ctx, w, a)
+		}
 		return w.callTemplate(ctx, a, major, minor)
 	}
 	return err
@@ -457,6 +477,9 @@ func (w *walker) callTemplate(ctx context.Context, a action, major, minor *strin
 		_, err = w.DeleteServiceTemplate(ctx, &api.DeleteServiceTemplateInput{Name: name})
 	case "CreateVersion s":
 		in := &api.CreateServiceTemplateVersionInput{TemplateName: name, MajorVersion: major, Source: source}
+		if a.Template == "web" {
+			in.SupportedComponentSources = []api.ServiceTemplateSupportedComponentSourceType{"DIRECTLY_DEFINED"}
+		}
 		for _, c := range a.Compat {
 			environment, major, _ := strings.Cut(c, ":")
 			in.CompatibleEnvironmentTemplates = append(in.CompatibleEnvironmentTemplates, api.CompatibleEnvironmentTemplateInput{TemplateName: &environment, MajorVersion: &major})
@@ -550,6 +573,10 @@ func (w *walker) lines(ctx context.Context) ([]string, error) {
 	for _, i := range instances.ServiceInstances {
 		add("instance", *i.ServiceName+"/"+*i.Name, *i.EnvironmentName, *i.DeploymentStatus, versionText(i.TemplateMajorVersion, i.TemplateMinorVersion))
 	}
+	if err := w.linesBeside(ctx, add); err != nil {
+		return nil, err
+	}
+	add("count of components", *counts.Counts.Components.Total, *counts.Counts.Components.Failed)
 	for name, c := range map[string]*api.ResourceCountsSummary{
 		"environments": counts.Counts.Environments, "services": counts.Counts.Services,
 		"instances": counts.Counts.ServiceInstances, "pipelines": counts.Counts.Pipelines,
@@ -602,6 +629,7 @@ func (w *world) lines() []string {
 	for name, t := range map[string]tally{"environments": environments, "services": services, "instances": instances, "pipelines": pipelines} {
 		add("count of", name, t.total, t.failed, t.stale[1], t.stale[2], t.stale[3])
 	}
+	w.linesBeside(add)
 	add("runs", len(w.runs))
 	slices.Sort(lines)
 	return lines

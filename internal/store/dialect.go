@@ -17,6 +17,7 @@ import (
 type dialect struct {
 	jobs     jobs.Engine
 	shared   bool                // other processes may use the same database
+	merges   bool                // selects that are sorted together are read row by row, no further than wanted
 	rebind   func(string) string // a statement with its placeholders as the engine writes them
 	types    func(string) string // a migration with its column types as the engine writes them
 	isUnique func(error) bool    // a unique key is taken
@@ -57,6 +58,7 @@ func sqliteDialect() dialect {
 	began := time.Now() // with its monotonic reading
 	return dialect{
 		jobs:   jobs.SQLite,
+		merges: true,
 		rebind: func(query string) string { return query },
 		types:  func(migration string) string { return migration },
 		isUnique: func(err error) bool {

@@ -127,13 +127,18 @@ func (l instanceList) behind(w *where) {
 // merged reads a list whose filter an index gives in the list's order.
 func (l instanceList) merged(ctx context.Context, f instanceFilter) ([]proton.ServiceInstance, error) {
 	u := &union{}
-	for _, f := range f.alternatives() {
+	alternatives := f.alternatives()
+	for _, f := range alternatives {
 		w := l.scoped()
 		for _, c := range f.conditions() {
 			w.meets(c)
 		}
 		l.behind(w)
-		u.selects, u.args = append(u.selects, serviceInstances.brief+" "+w.clause()), append(u.args, w.args...)
+		query, args := serviceInstances.brief+" "+w.clause(), w.args
+		if n := len(alternatives); !l.tx.store.dialect.merges && n > 1 {
+			query, args = "SELECT * FROM ("+query+l.order()+") AS one_of", append(args, l.limit)
+		}
+		u.selects, u.args = append(u.selects, query), append(u.args, args...)
 	}
 	return serviceInstances.rows(ctx, l.tx, strings.Join(u.selects, " UNION ALL ")+l.order(), append(u.args, l.limit))
 }
@@ -146,7 +151,8 @@ type union struct {
 	args    []any
 }
 
-// maxAlternatives bounds the selects of one list.
+// maxAlternatives bounds the selects of one list. Where the engine may read each
+// of them to its end, they are told to stop when there is enough of each.
 const maxAlternatives = 100
 
 // alternatives are filters that together select what f does, and nothing
