@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -181,14 +180,21 @@ func (p *reference) folds(t *testing.T, template string, vars *Map, want referen
 }
 
 func disagreement(template string, vars *Map, want referenceAnswer) string {
-	got, err := renderText(template, vars)
+	var got string
+	opaque := false
+	parsed, err := Parse("t", template)
+	if err == nil {
+		got, opaque, err = parsed.render(context.Background(), vars, Limits{})
+	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), internalError):
 		return fmt.Sprintf("  got %v", err)
 	case err != nil && strings.Contains(err.Error(), ", which templates do not have"):
 		return "" // complex numbers and sets
-	case want.Output != nil && address.MatchString(*want.Output):
-		return "" // Python prints a method, or what it did not evaluate
+	case opaque:
+		return "" // a method or an iterator; Python prints an address in its text
+	case err != nil && want.Output != nil && strings.Contains(*want.Output, " at 0x"):
+		return "" // Python prints what it did not evaluate
 	case err != nil && want.Output != nil:
 		return fmt.Sprintf("  got error %v\n  want      %q", err, *want.Output)
 	case err == nil && want.Output == nil:
@@ -198,10 +204,6 @@ func disagreement(template string, vars *Map, want referenceAnswer) string {
 	}
 	return ""
 }
-
-// address is what Python prints of an object that has no other text, also if
-// something was made of that.
-var address = regexp.MustCompile(`(?i) at 0x|0x[0-9a-f]{9}|<bound method `)
 
 // TestCorpusSameAsPython compares the real templates with their parameters
 // against an installed Python, beside the recorded outputs.

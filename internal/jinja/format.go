@@ -153,6 +153,7 @@ func (r *run) appendRepr(b *strings.Builder, v any) {
 		// Python prints containers with undefined values in them.
 		b.WriteString("Undefined")
 	case *generator:
+		r.opaque = true
 		b.WriteString("<" + v.kind + ">")
 	case *loopContext:
 		fmt.Fprintf(b, "<LoopContext %d/%d>", v.index0+1, v.length(r))
@@ -163,10 +164,12 @@ func (r *run) appendRepr(b *strings.Builder, v any) {
 			b.WriteString("<Macro " + reprString(v.def.name) + ">")
 		}
 	case callable:
+		r.opaque = true
 		b.WriteString("<function " + v.title() + ">")
 	case nil, bool, int64, float64, *big.Int:
 		b.WriteString(r.repr(v))
 	default:
+		r.opaque = true
 		b.WriteString("<" + typeName(v) + ">")
 	}
 	r.alloc(b.Len() - before)

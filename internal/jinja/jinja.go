@@ -87,11 +87,17 @@ func ParseExpression(name, source string) (e *Expression, err error) {
 // and map[string]any; they are read, never changed. A *Error says what went
 // wrong in the template; when ctx is cancelled it wraps the context's error.
 func (t *Template) Render(ctx context.Context, vars *Map, l Limits) (out string, err error) {
+	out, _, err = t.render(ctx, vars, l)
+	return out, err
+}
+
+// render also says whether an object was printed that has no text of its own.
+func (t *Template) render(ctx context.Context, vars *Map, l Limits) (out string, opaque bool, err error) {
 	defer recoverError(t.prog.name, &err)
 	r := newRun(ctx, t.prog, vars, l)
 	r.out.buf = make([]byte, 0, t.prog.textual+t.prog.textual/4+64)
 	r.execAll(t.body)
-	return string(r.out.buf), nil
+	return string(r.out.buf), r.opaque, nil
 }
 
 // Eval computes the expression. Lists and tuples come back as []any, dicts as

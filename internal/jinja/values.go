@@ -74,6 +74,7 @@ type run struct {
 	names    []dictEntry // variables looked up so far
 	nested   []any       // containers being printed
 	captured string      // the text a filter block works on
+	opaque   bool        // an object was printed of which Python prints its address
 	library  *library
 }
 
