@@ -188,3 +188,90 @@ func TestStreamsEndWhenTheServerStops(t *testing.T) {
 		t.Errorf("closed after %s: %v", time.Since(began), err)
 	}
 }
+
+// rolledOut posts a rollout's page until it has ended, and answers it, and the
+// most that went on at once.
+func (b *browser) rolledOut(form url.Values) (page string, most int) {
+	b.t.Helper()
+	eventually(b.t, "the rollout ends", func() bool {
+		page = b.posts("/behind/roll-out", form)
+		form = url.Values{}
+		for _, part := range strings.Split(page, `<input type="hidden" `)[1:] {
+			name, rest, _ := strings.Cut(strings.TrimPrefix(part, `name="`), `"`)
+			value, _, _ := strings.Cut(strings.TrimPrefix(rest, ` value="`), `"`)
+			form.Add(name, html.UnescapeString(value))
+		}
+		most = max(most, strings.Count(page, `>Running<`))
+		return strings.Contains(page, `id="ended"`)
+	})
+	return page, most
+}
+
+func TestManyThingsAreUpdatedSomeAtATime(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	ctx := t.Context()
+	for _, name := range []string{"one", "two", "three", "four"} {
+		f.createEnvironment(t, name)
+	}
+	must(f.CreateService(ctx, shop()))(t)
+	f.waitService(t, api.ServiceStatusActive)
+	b := f.signedIn(t)
+	for _, kind := range []string{"instance", "environment", "pipeline"} {
+		b.sees("/behind?kind="+kind, "None. All run what their template recommends")
+	}
+	b.sees("/behind?kind=environment&show=all", `value="environment//four"`)
+	b.sees("/behind?kind=pipeline&show=all", `value="pipeline/shop/"`)
+
+	must(f.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: p("net"), MajorVersion: p("1"), Source: s3("net.tar.gz")}))(t)
+	must(f.CreateServiceTemplateVersion(ctx, &api.CreateServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), Source: s3("web.tar.gz"),
+		CompatibleEnvironmentTemplates: []api.CompatibleEnvironmentTemplateInput{{TemplateName: p("net"), MajorVersion: p("1")}}}))(t)
+	for _, path := range []string{"/templates/environment/net/1/1", "/templates/service/web/1/1"} {
+		eventually(t, path+" is registered", func() bool { return strings.Contains(b.sees(path), "Draft") })
+		b.post(path, nil)
+	}
+	b.sees("/behind?kind=environment&show=minor", `value="environment//four"`, "<td>1.0</td><td>1.1</td>")
+	b.sees("/behind?kind=environment&show=major", "None. All run")
+	b.sees("/behind?kind=instance", `value="instance/shop/dev"`)
+	b.sees("/behind?kind=pipeline", `value="pipeline/shop/"`)
+
+	page, most := b.rolledOut(url.Values{"choose": {"environment//one", "environment//two", "environment//three", "environment//four"}, "type": {"MINOR_VERSION"}, "at-once": {"2"}})
+	if most != 2 || !strings.Contains(page, "4 of 4 updated, 0 going on, 0 waiting, 0 failed or refused.") {
+		t.Errorf("%d went on at once:\n%s", most, page)
+	}
+	b.sees("/behind?kind=environment", "None. All run")
+
+	// One fails: with the box checked, no more are begun.
+	f.engine.On(f.arn("service/shop/service-instance/dev"), enginetest.Script{Fail: "no <b>room</b>"})
+	choice := url.Values{"choose": {"instance/shop/dev", "instance/shop/prod", "pipeline/shop/"}, "type": {"MINOR_VERSION"}, "at-once": {"1"}, "stop-on-failure": {"yes"}}
+	page, _ = b.rolledOut(choice)
+	if !strings.Contains(page, "0 of 3 updated, 0 going on, 2 waiting, 1 failed or refused.") || !strings.Contains(page, "no &lt;b&gt;room&lt;/b&gt;") || !strings.Contains(page, "Ended with failures") {
+		t.Errorf("after a failure:\n%s", page)
+	}
+	choice.Del("stop-on-failure")
+	choice.Set("at-once", "3")
+	page, _ = b.rolledOut(choice)
+	if !strings.Contains(page, "2 of 3 updated, 0 going on, 0 waiting, 1 failed or refused.") {
+		t.Errorf("in spite of a failure:\n%s", page)
+	}
+
+	for want, form := range map[string]url.Values{
+		"Choose what to update.": {"type": {"MINOR_VERSION"}},
+		"from 1 to 20":           {"choose": {"environment//one"}, "type": {"MINOR_VERSION"}, "at-once": {"21"}},
+		"newest minor or major":  {"choose": {"environment//one"}, "type": {"CURRENT_VERSION"}},
+		"something that can be":  {"item": {"running secret/x/y z"}, "type": {"MINOR_VERSION"}},
+		"At most 500 things":     {"choose": make([]string, 501), "type": {"MINOR_VERSION"}},
+	} {
+		if status, body, _ := b.post("/behind/roll-out", form); status != http.StatusBadRequest || !strings.Contains(body, want) {
+			t.Errorf("%v: status %d, want %q", form, status, want)
+		}
+	}
+	user := must(f.CreateUser(ctx, &api.CreateUserInput{Name: p("reader"), Policy: p(
+		`{"Version": "2012-10-17", "Statement": {"Effect":"Allow","Action":["proton:Get*","proton:List*"],"Resource":"*"}}`)}))(t)
+	reader := f.browser(t)
+	reader.signIn(*user.AccessKeyId, *user.SecretAccessKey, "")
+	if page, _ := reader.rolledOut(url.Values{"choose": {"environment//one"}, "type": {"MINOR_VERSION"}}); !strings.Contains(page, "is not authorized to perform: proton:UpdateEnvironment") {
+		t.Errorf("a reader:\n%s", page)
+	}
+}

@@ -112,10 +112,11 @@ func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, page, http.StatusSeeOther)
 }
 
-// isEditor reports whether a request posts a form that one has typed much into.
+// isEditor reports whether a request posts a form that one has typed much into,
+// or a rollout.
 func isEditor(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	return r.ParseForm() == nil && (r.PostForm.Has("spec") || r.PostForm.Has("template-file"))
+	return r.ParseForm() == nil && (r.PostForm.Has("spec") || r.PostForm.Has("template-file") || r.PostForm.Has("item"))
 }
 
 // kept are the fields of a form that go through a sign-in: all but those of the

@@ -73,6 +73,7 @@ func (c *Console) templates(w http.ResponseWriter, r *http.Request) error {
 // versionRow is a version of a template of either kind.
 type versionRow struct {
 	Major, Minor, Status, Message, Notes, VersionARN string
+	Newest                                           string // recommended minor, of a major
 }
 
 // templateVersions lists all versions of a template, newest first: the majors,
@@ -103,7 +104,9 @@ func (c *Console) listVersions(r *http.Request, kind, name string, major *string
 				return nil, err
 			}
 			for _, v := range out.TemplateVersions {
-				rows = append(rows, rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn))
+				row := rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn)
+				row.Newest = api.Value(v.RecommendedMinorVersion)
+				rows = append(rows, row)
 			}
 			next = out.NextToken
 		} else {
@@ -112,7 +115,9 @@ func (c *Console) listVersions(r *http.Request, kind, name string, major *string
 				return nil, err
 			}
 			for _, v := range out.TemplateVersions {
-				rows = append(rows, rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn))
+				row := rowOf(v.MajorVersion, v.MinorVersion, v.Status, v.StatusMessage, v.Description, v.Arn)
+				row.Newest = api.Value(v.RecommendedMinorVersion)
+				rows = append(rows, row)
 			}
 			next = out.NextToken
 		}

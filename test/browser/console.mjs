@@ -193,11 +193,20 @@ test("two instances that are behind are updated together", async () => {
   await page.getByRole("button", { name: "Publish" }).click();
   await page.locator(".title .status.good").getByText("Published").waitFor();
   await page.goto("/console/behind");
-  await page.getByLabel("Choose hello / hello-dev").check();
-  await page.getByLabel("Choose hello / hello-prod").check();
+  await page.getByLabel("Choose all").check();
+  assert.ok(await page.getByLabel("Choose hello / hello-dev").isChecked());
+  await page.getByLabel("At once").fill("1");
   await shot(page, "behind-chosen");
   await page.getByRole("button", { name: "Update to the newest minor version" }).click();
-  await page.getByRole("heading", { name: "Begun" }).waitFor();
+  await page.getByText("1 going on").waitFor();
+  await accessible(page, "rollout", ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  await shot(page, "rollout");
+  await page.locator(".title .status.good").getByText("Done").waitFor(); // by itself, one after the other
+  let posts = 0;
+  page.on("request", (r) => (posts += r.method() === "POST" ? 1 : 0));
+  await page.waitForTimeout(1500);
+  assert.equal(posts, 0, "a page that has ended goes on asking");
+  await shot(page, "rollout-ended");
   await page.goto("/console/services/hello");
   await page.waitForFunction((v) => [...document.querySelectorAll(".node.good")].filter((n) => n.textContent.includes("web-service 1." + v)).length === 2, minor);
   await page.done();
@@ -349,7 +358,7 @@ const pages = {
   home: "/", services: "/services", service: "/services/hello", instance: "/services/hello/instances/hello-dev", pipeline: "/services/hello/pipeline",
   form: "/services/new?template=web-service", environments: "/environments", environment: "/environments/local", templates: "/templates",
   template: "/templates/service/web-service", version: "/templates/service/web-service/1/0?file=schema/schema.yaml", deployments: "/deployments",
-  behind: "/behind?show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit",
+  behind: "/behind?show=all", pipelines: "/behind?kind=pipeline&show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit",
 };
 
 test("the main pages have no accessibility problem, and good contrast in the dark too", async () => {

@@ -37,6 +37,12 @@
     }
   });
 
+  main.addEventListener("change", (event) => {
+    const all = event.target.dataset.all;
+    if (!all) return;
+    for (const box of event.target.form.querySelectorAll(`[name="${all}"]`)) box.checked = event.target.checked;
+  });
+
   // A form that comes back from the server shows what the server made of it,
   // except where one is typing.
   const settle = () => {
