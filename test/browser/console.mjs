@@ -358,7 +358,7 @@ const pages = {
   home: "/", services: "/services", service: "/services/hello", instance: "/services/hello/instances/hello-dev", pipeline: "/services/hello/pipeline",
   form: "/services/new?template=web-service", environments: "/environments", environment: "/environments/local", templates: "/templates",
   template: "/templates/service/web-service", version: "/templates/service/web-service/1/0?file=schema/schema.yaml", deployments: "/deployments",
-  behind: "/behind?show=all", pipelines: "/behind?kind=pipeline&show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit",
+  behind: "/behind?show=all", pipelines: "/behind?kind=pipeline&show=all", settings: "/settings", connections: "/account-connections", components: "/components", component: "/components/new", repositories: "/repositories", audit: "/audit", access: "/access", user: "/access/users/reader",
 };
 
 test("the main pages have no accessibility problem, and good contrast in the dark too", async () => {
