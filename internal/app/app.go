@@ -61,12 +61,13 @@ type Server struct {
 	log     *slog.Logger
 	node    string // names this process among those that share the database
 
-	stopping  atomic.Bool
-	stopGrace time.Duration
-	stopWatch context.CancelFunc
-	stopSweep context.CancelFunc
-	wait      sync.WaitGroup
-	served    chan error
+	stopping     atomic.Bool
+	stopGrace    time.Duration
+	stopWatch    context.CancelFunc
+	stopSweep    context.CancelFunc
+	closeEngines func()
+	wait         sync.WaitGroup
+	served       chan error
 }
 
 // Credentials are the root access key of a server.
@@ -102,7 +103,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s := &Server{
 		config: c, log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
-		served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {},
+		served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {},
 	}
 	defer func() {
 		if err != nil {
@@ -299,6 +300,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.stopWatch() // only now: this node holds deployments until here
 	s.stopSweep()
+	s.closeEngines()
 	if s.http != nil {
 		errs = append(errs, s.http.Shutdown(ctx))
 	}

@@ -75,6 +75,8 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 		return nil, fmt.Errorf("OpenTofu engine: %w", err)
 	}
 	s.sweep(commands, tofu)
+	s.wait.Go(tofu.Ready)
+	s.closeEngines = tofu.Close
 	set := engine.Set{
 		engine.Command: commands, engine.OpenTofu: tofu,
 		engine.CloudFormation: s.cloudFormation(c),

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/sandbox"
+	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
 // order is what the server sends its supervisor, through a pipe that it then
@@ -48,33 +48,33 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	cmd, orders, err := f.startSupervisor(o)
+	p, err := f.startSupervisor(o)
 	if err != nil {
 		return nil, err
 	}
-	defer orders.Close()
+	defer p.Orders.Close()
 	ended := make(chan struct{})
 	delivered := make(chan error, 1)
 	go func() { delivered <- f.deliver(r.Log, ended) }()
 	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	go func() { exited <- p.Wait() }()
 
-	go signsOfLife(orders, d.Silence, ended)
+	go signsOfLife(p.Orders, d.Silence, ended)
 	var exit error
 	select {
 	case exit = <-exited:
 	case <-ctx.Done():
-		orders.WriteString("stop\n")
+		p.Orders.WriteString("stop\n")
 		select {
 		case exit = <-exited:
 		case <-time.After(d.Grace + 5*time.Second):
-			cmd.Process.Kill()
+			p.Process.Kill()
 			exit = <-exited
 		}
 	}
 	close(ended)
 	deliverErr := <-delivered
-	return f.outcome(ctx, cmd, errors.Join(exit, deliverErr))
+	return f.outcome(ctx, p.Process.Pid, errors.Join(exit, deliverErr))
 }
 
 // signsOfLife tells the supervisor that this server does not stand still.
@@ -95,7 +95,7 @@ func signsOfLife(orders io.Writer, silence time.Duration, ended <-chan struct{})
 }
 
 // outcome tells how a supervisor that is no more has ended.
-func (f *folder) outcome(ctx context.Context, cmd *exec.Cmd, problem error) (*result, error) {
+func (f *folder) outcome(ctx context.Context, pid int, problem error) (*result, error) {
 	res, err := f.result()
 	if res != nil || err != nil {
 		return res, err
@@ -111,15 +111,15 @@ func (f *folder) outcome(ctx context.Context, cmd *exec.Cmd, problem error) (*re
 	}
 	stderr, _ := os.ReadFile(f.Path("supervisor.err"))
 	return nil, fmt.Errorf("supervisor %d of the commands ended without a result: %w: %s",
-		cmd.Process.Pid, problem, bytes.TrimSpace(stderr[:min(len(stderr), 1000)]))
+		pid, problem, bytes.TrimSpace(stderr[:min(len(stderr), 1000)]))
 }
 
 // startSupervisor starts the supervisor, whose complaints go to a file.
-func (f *folder) startSupervisor(o order) (*exec.Cmd, *os.File, error) {
+func (f *folder) startSupervisor(o order) (*supervisor.Process, error) {
 	stderr, err := os.Create(f.Path("supervisor.err"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer stderr.Close()
-	return f.Start(commands, nil, stderr, o)
+	return f.Start(commands, stderr, o)
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -37,9 +36,9 @@ func superviseCommands() error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	var o order
-	dec := json.NewDecoder(os.Stdin)
-	if err := dec.Decode(&o); err != nil {
-		return fmt.Errorf("read orders: %w", err)
+	dec, err := supervisor.Orders(&o)
+	if err != nil {
+		return err
 	}
 	s := &overseer{
 		order: o, folder: &folder{&supervisor.Folder{Dir: o.Dir}}, redact: engine.NewRedactor(o.Secrets...),

@@ -75,6 +75,8 @@ type Driver struct {
 	// Hide are folders and files that the tool must not see, with absolute paths
 	// without links; the run's own folder stays. Needs sandbox.Available.
 	Hide []string
+
+	spare *supervisor.Spare
 }
 
 // New returns a copy of d with the defaults filled in. That there is no tool
@@ -100,8 +102,20 @@ func New(d Driver) (*Driver, error) {
 	if d.LockPoll <= 0 {
 		d.LockPoll = 10 * time.Second
 	}
+	d.spare = &supervisor.Spare{Boxed: len(d.Hide) > 0}
 	return &d, nil
 }
+
+// Ready starts what the next run will need, so that it does not have to wait for
+// it, if there is a tool to run. Close ends it again.
+func (d *Driver) Ready() {
+	if (&session{Driver: d}).findTool() == nil {
+		d.spare.Refill()
+	}
+}
+
+// Close ends what waits for a next run. Runs that are going on are not touched.
+func (d *Driver) Close() { d.spare.Close() }
 
 // failure is an error that ends the run, worded for the person who deployed.
 type failure string

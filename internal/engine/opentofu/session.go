@@ -52,10 +52,16 @@ type session struct {
 // open prepares a folder for the tool, up to the init. The session is there,
 // to be closed and to word failures, also with an error.
 func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, override string) (*session, error) {
-	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets)}
+	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets), needs: needsOf(r.Files)}
 	err := s.findTool()
 	if err == nil {
-		s.keeper, err = s.supervise() // it starts while the rest is prepared
+		s.keeper, err = f.Supervise(d.Grace, d.spare)
+		go d.spare.Refill()
+	}
+	for _, shared := range []string{s.plugins(), s.inits()} { // a box shows what is there
+		if err == nil {
+			err = os.MkdirAll(shared, 0o700)
+		}
 	}
 	credentials := make(chan answer, 1)
 	go func() { credentials <- s.askCredentials(ctx) }()
@@ -78,21 +84,6 @@ func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, o
 		s.log.Note("[hadron] the run was interrupted: it goes on from the state, with a new plan")
 	}
 	return s, s.init(ctx)
-}
-
-// supervise starts the supervisor, with the box of what is likely to run first.
-func (s *session) supervise() (*supervisor.Keeper, error) {
-	for _, shared := range []string{s.plugins(), s.inits()} { // a box shows what is there
-		if err := os.MkdirAll(shared, 0o700); err != nil {
-			return nil, err
-		}
-	}
-	s.needs = needsOf(s.run.Files)
-	box := s.box()
-	if s.needs.remote || s.needs.commands || !whole(filepath.Join(s.inits(), s.initKey(nil))) {
-		box = s.initBox()
-	}
-	return s.folder.Supervise(s.Grace, box)
 }
 
 func (s *session) plugins() string { return filepath.Join(s.Root, "plugins") }
@@ -353,6 +344,7 @@ func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...
 func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]string, w io.Writer, command string, args ...string) (int, error) {
 	exit, err := s.keeper.Run(ctx, supervisor.Program{
 		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(env), Box: box,
+		More: command == "init",
 	}, w)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))

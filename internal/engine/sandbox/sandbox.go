@@ -23,76 +23,57 @@ type Box struct {
 	Show []string // folders below Hide that can be read, if they exist
 }
 
-// marker tells this binary started again what it is. Its orders come through a
-// pipe: the plan of the box first, then what to become.
+// marker tells this binary started again what it is. Its order comes through a
+// pipe.
 const marker = "HADRON_SANDBOX"
 
-// plan is a box to be built.
-type plan struct {
+// order says what box to build, and what to become in it.
+type order struct {
 	Box
-	Server int // the process whose death is the program's
+	Server int      // the process whose death is the program's
+	Argv   []string // the first is the path
+	Dir    string
+	Env    []string
 }
 
-// program is what a process in a box becomes.
-type program struct {
-	Argv []string // the first is the path
-	Dir  string
-	Env  []string
-}
-
-// Prepared is a box in which no program runs yet. Building one takes as long as
-// much else that must be done before the program is known.
+// Prepared is a process in namespaces of its own that waits for its order. To
+// make one takes as long as much else that is to be done before the program is
+// known.
 type Prepared struct {
-	attr    os.ProcAttr
-	process *os.Process // builds the box and waits; nil if the box hides nothing
-	orders  *os.File
+	process *os.Process
+	order   *os.File
 }
 
-// Prepare begins to build a box for a program with these files. They must stay
-// open until Start or Drop.
-func (b Box) Prepare(files []*os.File, sys *syscall.SysProcAttr) (*Prepared, error) {
-	p := &Prepared{attr: os.ProcAttr{Files: files, Sys: sys}}
-	if len(b.Hide) == 0 {
-		return p, nil
-	}
+// Prepare makes ready for a program with these files.
+func Prepare(files []*os.File, sys *syscall.SysProcAttr) (*Prepared, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer read.Close()
-	boxed := os.ProcAttr{Env: []string{marker + "=1"}, Files: append(files[:len(files):len(files)], read), Sys: unshared(sys)}
+	attr := os.ProcAttr{Env: []string{marker + "=1"}, Files: append(files[:len(files):len(files)], read), Sys: unshared(sys)}
 	// Also right after an upgrade has replaced the file.
-	if p.process, err = os.StartProcess("/proc/self/exe", []string{"hadron-sandbox"}, &boxed); err != nil {
+	process, err := os.StartProcess("/proc/self/exe", []string{"hadron-sandbox"}, &attr)
+	if err != nil {
 		write.Close()
 		return nil, err
 	}
-	p.orders = write
-	if err := json.NewEncoder(write).Encode(plan{b, os.Getpid()}); err != nil {
-		p.Drop()
-		return nil, fmt.Errorf("order the sandbox: %w", err)
-	}
-	return p, nil
+	return &Prepared{process, write}, nil
 }
 
-// Start runs a program in the box.
-func (p *Prepared) Start(argv []string, dir string, env []string) (*os.Process, error) {
-	if p.process == nil {
-		p.attr.Dir, p.attr.Env = dir, env
-		return os.StartProcess(argv[0], argv, &p.attr)
-	}
-	defer p.orders.Close()
-	if err := json.NewEncoder(p.orders).Encode(program{argv, dir, env}); err != nil {
+// Start builds the box and runs a program in it.
+func (p *Prepared) Start(b Box, argv []string, dir string, env []string) (*os.Process, error) {
+	defer p.order.Close()
+	if err := json.NewEncoder(p.order).Encode(order{b, os.Getpid(), argv, dir, env}); err != nil {
 		p.Drop()
 		return nil, fmt.Errorf("order the sandbox: %w", err)
 	}
 	return p.process, nil
 }
 
-// Drop ends a box in which no program was started.
+// Drop ends a process that was not used.
 func (p *Prepared) Drop() {
-	if p.process != nil {
-		p.orders.Close()
-		p.process.Kill()
-		p.process.Wait()
-	}
+	p.order.Close()
+	p.process.Kill()
+	p.process.Wait()
 }

@@ -37,20 +37,20 @@ func init() {
 	// Capabilities belong to a thread: the one that gives them up must be the
 	// one that becomes the program.
 	runtime.LockOSThread()
-	const ordersFile = 3 // after those of the program
-	syscall.CloseOnExec(ordersFile)
-	if err := enter(json.NewDecoder(os.NewFile(ordersFile, "orders"))); err != nil {
+	const orderFile = 3 // after those of the program
+	syscall.CloseOnExec(orderFile)
+	var o order
+	if json.NewDecoder(os.NewFile(orderFile, "order")).Decode(&o) != nil {
+		syscall.Exit(0) // nobody needs it any more
+	}
+	if err := o.carryOut(); err != nil {
 		fmt.Fprintln(os.Stderr, "[hadron] the sandbox could not be built:", err)
 	}
 	syscall.Exit(126)
 }
 
-func enter(orders *json.Decoder) error {
-	var box plan
-	if err := orders.Decode(&box); err != nil {
-		return err
-	}
-	if err := box.mount(); err != nil {
+func (o order) carryOut() error {
+	if err := o.mount(); err != nil {
 		return err
 	}
 	if err := dropCapabilities(); err != nil {
@@ -60,17 +60,13 @@ func enter(orders *json.Decoder) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 		return err
 	}
-	if os.Getppid() != box.Server {
+	if os.Getppid() != o.Server {
 		return errors.New("the server is gone")
 	}
-	var p program
-	if err := orders.Decode(&p); err != nil {
+	if err := os.Chdir(o.Dir); err != nil { // not earlier: the folder may have been covered
 		return err
 	}
-	if err := os.Chdir(p.Dir); err != nil { // not earlier: the folder may have been covered
-		return err
-	}
-	return fmt.Errorf("%s: %w", p.Argv[0], syscall.Exec(p.Argv[0], p.Argv, p.Env))
+	return fmt.Errorf("%s: %w", o.Argv[0], syscall.Exec(o.Argv[0], o.Argv, o.Env))
 }
 
 // mount covers what is hidden and puts back what is not.
@@ -194,9 +190,9 @@ func Available() error {
 	}
 	defer null.Close()
 	var p *os.Process
-	box, err := Box{Hide: []string{dir}}.Prepare([]*os.File{null, write, write}, nil)
+	box, err := Prepare([]*os.File{null, write, write}, nil)
 	if err == nil {
-		p, err = box.Start([]string{program, "-c", ":"}, "/", []string{"PATH=/usr/bin:/bin"})
+		p, err = box.Start(Box{Hide: []string{dir}}, []string{program, "-c", ":"}, "/", []string{"PATH=/usr/bin:/bin"})
 	}
 	write.Close()
 	if err != nil {

@@ -15,28 +15,30 @@ type Program struct {
 	Dir  string   `json:",omitempty"`
 	Env  []string `json:",omitempty"`
 	Box  sandbox.Box
+	More bool `json:",omitempty"` // another program is about to follow
 }
 
 // Start starts a program, without terminal or input, in a session of its own,
 // and returns the reading end of its output.
 func (p Program) Start() (*Children, *os.File, error) {
-	s, err := prepare(p.Box)
+	s, err := prepare(p.boxed())
 	if err != nil {
 		return nil, nil, err
 	}
 	return s.start(p)
 }
 
+func (p Program) boxed() bool { return len(p.Box.Hide) > 0 }
+
 // stage is all that can be made ready before the program is known.
 type stage struct {
-	of            sandbox.Box
-	box           *sandbox.Prepared
+	box           *sandbox.Prepared // nil: none
 	null          *os.File
-	read, written *os.File // its output
+	read, written *os.File // the output
 }
 
-func prepare(b sandbox.Box) (*stage, error) {
-	s := &stage{of: b}
+func prepare(boxed bool) (*stage, error) {
+	s := &stage{}
 	var err error
 	if s.null, err = os.Open(os.DevNull); err != nil {
 		return nil, err
@@ -45,7 +47,9 @@ func prepare(b sandbox.Box) (*stage, error) {
 		s.null.Close()
 		return nil, err
 	}
-	s.box, err = b.Prepare([]*os.File{s.null, s.written, s.written}, programAttributes())
+	if boxed {
+		s.box, err = sandbox.Prepare(s.files(), programAttributes())
+	}
 	if err != nil {
 		s.close()
 		s.read.Close()
@@ -54,9 +58,17 @@ func prepare(b sandbox.Box) (*stage, error) {
 	return s, nil
 }
 
+func (s *stage) files() []*os.File { return []*os.File{s.null, s.written, s.written} }
+
 func (s *stage) start(p Program) (*Children, *os.File, error) {
 	defer s.close()
-	process, err := s.box.Start(p.Argv, p.Dir, p.Env)
+	var process *os.Process
+	var err error
+	if s.box != nil {
+		process, err = s.box.Start(p.Box, p.Argv, p.Dir, p.Env)
+	} else {
+		process, err = os.StartProcess(p.Argv[0], p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: s.files(), Sys: programAttributes()})
+	}
 	if err != nil {
 		s.read.Close()
 		return nil, nil, fmt.Errorf("start %s: %w", p.Argv[0], err)
@@ -67,12 +79,6 @@ func (s *stage) start(p Program) (*Children, *os.File, error) {
 func (s *stage) close() {
 	s.null.Close()
 	s.written.Close()
-}
-
-func (s *stage) drop() {
-	s.close()
-	s.read.Close()
-	s.box.Drop()
 }
 
 // Children are a program that this process has started, first of a process

@@ -7,37 +7,96 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
+	"sync"
 	"time"
-
-	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 // Keeper is the server's end of a supervisor that runs programs, one after
 // another, and passes their output on.
 type Keeper struct {
-	cmd    *exec.Cmd
-	orders *os.File
+	*Process
 	frames *json.Decoder
 	output *os.File
 	grace  time.Duration
 }
 
-// Supervise starts a supervisor of the folder. What it runs has the grace to end
-// when it is interrupted, before it is killed. The box, of the first program in
-// all likelihood, is made ready in advance.
-func (f *Folder) Supervise(grace time.Duration, box sandbox.Box) (*Keeper, error) {
+// Spare is a supervisor that is started before there is a run for it. The zero
+// Spare starts none.
+type Spare struct {
+	Boxed bool // whether the programs run in boxes
+
+	mu    sync.Mutex
+	ready *Keeper
+	ended bool
+}
+
+func (s *Spare) launch() (*Keeper, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer write.Close()
-	cmd, orders, err := f.Start(programs, write, nil, order{Grace: grace, Program: Program{Box: box}})
+	var args []string
+	if s.Boxed {
+		args = []string{"boxed"}
+	}
+	p, err := launch(programs, write, nil, args...)
 	if err != nil {
 		read.Close()
 		return nil, err
 	}
-	return &Keeper{cmd: cmd, orders: orders, frames: json.NewDecoder(read), output: read, grace: grace}, nil
+	return &Keeper{Process: p, frames: json.NewDecoder(read), output: read}, nil
+}
+
+// Refill sees to it that a supervisor waits for the next run.
+func (s *Spare) Refill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready == nil && !s.ended {
+		s.ready, _ = s.launch() // the next run says what is wrong
+	}
+}
+
+// Close ends what waits, for good.
+func (s *Spare) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.ready != nil {
+		s.ready.Close()
+		s.ready = nil
+	}
+}
+
+func (s *Spare) take() *Keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.ready
+	s.ready = nil
+	return k
+}
+
+// Supervise gives the folder a supervisor: the one that waits, if there is one.
+// What it runs has the grace to end when it is interrupted, before it is killed.
+func (f *Folder) Supervise(grace time.Duration, spare *Spare) (*Keeper, error) {
+	first := order{Grace: grace}
+	if k := spare.take(); k != nil {
+		k.grace = grace
+		if k.give(f, first) == nil {
+			return k, nil
+		}
+		k.output.Close() // somebody has killed it
+	}
+	k, err := spare.launch()
+	if err != nil {
+		return nil, err
+	}
+	k.grace = grace
+	if err := k.give(f, first); err != nil {
+		k.output.Close()
+		return nil, err
+	}
+	return k, nil
 }
 
 // Failure is why a program did not come to an end of its own.
@@ -64,13 +123,13 @@ func (k *Keeper) Run(ctx context.Context, p Program, output io.Writer) (int, err
 	if ctx.Err() != nil {
 		return -1, context.Cause(ctx)
 	}
-	if err := json.NewEncoder(k.orders).Encode(order{Program: p}); err != nil {
+	if err := json.NewEncoder(k.Orders).Encode(order{Program: p}); err != nil {
 		return -1, Lost{fmt.Errorf("give the supervisor its orders: %w", err)}
 	}
 	stop := context.AfterFunc(ctx, func() {
-		json.NewEncoder(k.orders).Encode(order{Stop: true, Grace: k.grace}) // it may be over already
+		json.NewEncoder(k.Orders).Encode(order{Stop: true, Grace: k.grace}) // it may be over already
 		// Should all else fail: it takes the tool with it.
-		time.AfterFunc(k.grace+15*time.Second, func() { k.cmd.Process.Kill() })
+		time.AfterFunc(k.grace+15*time.Second, func() { k.Process.Process.Kill() })
 	})
 	defer stop()
 	for {
@@ -102,11 +161,11 @@ func (k *Keeper) Run(ctx context.Context, p Program, output io.Writer) (int, err
 
 // HangUp has the supervisor end, and whatever it still watches over. It waits
 // for nothing.
-func (k *Keeper) HangUp() { k.orders.Close() }
+func (k *Keeper) HangUp() { k.Orders.Close() }
 
 // Close hangs up and waits for the supervisor's end.
 func (k *Keeper) Close() {
 	k.HangUp()
 	k.output.Close()
-	k.cmd.Wait()
+	k.Wait()
 }

@@ -2,11 +2,9 @@ package supervisor
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"reflect"
 	"syscall"
 	"time"
 )
@@ -41,7 +39,7 @@ type supervisor struct {
 	orders chan order
 	stop   chan time.Duration // the grace left to what runs
 	frames *json.Encoder      // after the server's death to nowhere
-	next   *stage             // for the first program, in all likelihood
+	next   *stage             // for the next program; nil: not made yet
 }
 
 // hurry is the longest grace when the server is dead. A tool that gives up on
@@ -54,25 +52,26 @@ func supervise() error {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	dec := json.NewDecoder(os.Stdin)
-	var first order
-	if err := dec.Decode(&first); err != nil {
-		return fmt.Errorf("read orders: %w", err)
-	}
 	s := &supervisor{orders: make(chan order), stop: make(chan time.Duration, 4), frames: json.NewEncoder(os.Stdout)}
+	s.prepare(len(os.Args) > 1)
+	var first order
+	dec, err := Orders(&first)
+	if err != nil {
+		return err
+	}
 	go s.listen(dec, first.Grace)
 	go func() {
 		for range signals {
 			s.stop <- first.Grace
 		}
 	}()
-	s.next, _ = prepare(first.Box) // else its own will be made, or fail with a reason
 	for {
 		select {
 		case o := <-s.orders:
 			if s.run(o) {
 				return nil
 			}
+			s.prepare(o.More && o.boxed())
 		case <-s.stop:
 			return nil
 		}
@@ -127,15 +126,19 @@ func (s *supervisor) run(o order) (stopped bool) {
 	return stopped
 }
 
-// start starts a program, on the stage that is ready if it is the right one.
+// prepare makes ready for a program in a box, if one is about to follow. Should
+// that fail it is tried again with the program, and fails with a reason.
+func (s *supervisor) prepare(wanted bool) {
+	if wanted {
+		s.next, _ = prepare(true)
+	}
+}
+
 func (s *supervisor) start(p Program) (*Children, *os.File, error) {
 	ready := s.next
 	s.next = nil
-	if ready != nil && reflect.DeepEqual(ready.of, p.Box) {
-		return ready.start(p)
-	}
 	if ready != nil {
-		ready.drop()
+		return ready.start(p)
 	}
 	return p.Start()
 }
