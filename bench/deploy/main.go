@@ -92,7 +92,9 @@ func (m *measured) round(ctx context.Context, program, dir string) error {
 			if err := deploy(ctx, n); err != nil {
 				return err
 			}
-			times[i] = append(times[i], time.Since(begin))
+			took := time.Since(begin)
+			times[i] = append(times[i], took)
+			server.quiet = took * 6 / 10 // of the time by hand, which is next to be beaten
 		}
 	}
 	return nil
