@@ -66,7 +66,7 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 		return nil, fmt.Errorf("command engine: %w", err)
 	}
 	tofu, err := opentofu.New(opentofu.Driver{
-		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials,
+		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			return who.Variables(ctx, r.Region, r.RoleARN)
 		},

@@ -116,6 +116,9 @@ type Run struct {
 	// Log receives the run's output. It is safe for concurrent use, never
 	// blocks for long and never fails.
 	Log io.Writer
+	// Held reports whether the run is still this server's to carry out, which it
+	// may not be after it stood still; nil: it is.
+	Held func(ctx context.Context) (bool, error)
 	// Report reads what has been notified so far.
 	Report func(ctx context.Context) (Report, error)
 	// Planned takes what the run is about to change, from a Planner; nil for

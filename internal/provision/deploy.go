@@ -244,6 +244,18 @@ func (p *Provisioner) saveCheckpoint(ctx context.Context, d proton.Deployment, c
 	})
 }
 
+// held reports whether no other worker has claimed a deployment.
+func (p *Provisioner) held(ctx context.Context, d proton.Deployment) (bool, error) {
+	err := p.Store.View(ctx, func(tx *store.Tx) error {
+		_, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		return err
+	})
+	if errors.Is(err, jobs.ErrLost) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // handOver gives up the lease and queues the deployment for any worker, at an
 // instant (zero: at once). The milestone says why.
 func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind proton.MilestoneKind, why string, at time.Time) error {

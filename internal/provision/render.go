@@ -36,6 +36,7 @@ func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, l
 		ID: d.RunID, DeploymentID: d.ID, Goal: engine.Goal(d.Goal), ResourceARN: string(d.TargetARN()), StackName: d.StackName(),
 		AccountID: account(d), Region: d.Region, RoleARN: who, Build: build(rendered.Build, d.Goal), Secrets: secrets(d.Inputs),
 		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
+		Held:   func(ctx context.Context) (bool, error) { return p.held(ctx, d) },
 	}
 	run.CreatedAt = d.CreatedAt
 	run.Repository = repository(d, engine.Method(method))

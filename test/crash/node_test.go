@@ -205,9 +205,18 @@ func (s *node) put(path string, body []byte) {
 // publish registers and publishes the environment template "net" with commands.
 func (s *node) publish(commands ...string) {
 	s.t.Helper()
+	s.publishFiles(map[string]string{
+		"infrastructure/manifest.yaml": fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%s]\n        deprovision: [\"true\"]\n",
+			`"`+strings.Join(commands, `", "`)+`"`),
+	})
+}
+
+// publishFiles registers and publishes the environment template "net".
+func (s *node) publishFiles(files map[string]string) {
+	s.t.Helper()
 	ctx, c, name := s.t.Context(), s.client(), api.Ptr("net")
 	s.put("/templates", nil)
-	s.put("/templates/net.tar.gz", environmentBundle(s.t, commands))
+	s.put("/templates/net.tar.gz", environmentBundle(s.t, files))
 	_, err := c.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: name})
 	if err == nil {
 		_, err = c.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: name,
@@ -226,16 +235,13 @@ func (s *node) publish(commands ...string) {
 	}
 }
 
-func environmentBundle(t *testing.T, commands []string) []byte {
+func environmentBundle(t *testing.T, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	for name, text := range map[string]string{
-		"schema/schema.yaml": "schema:\n  format: {openapi: \"3.0.0\"}\n  environment_input_type: In\n  types:\n    In:\n      type: object\n      properties:\n        size: {type: string, default: s}\n",
-		"infrastructure/manifest.yaml": fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%s]\n        deprovision: [\"true\"]\n",
-			`"`+strings.Join(commands, `", "`)+`"`),
-	} {
+	files["schema/schema.yaml"] = "schema:\n  format: {openapi: \"3.0.0\"}\n  environment_input_type: In\n  types:\n    In:\n      type: object\n      properties:\n        size: {type: string, default: s}\n"
+	for name, text := range files {
 		err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))})
 		if _, werr := w.Write([]byte(text)); err != nil || werr != nil {
 			t.Fatal(err, werr)

@@ -2,11 +2,18 @@ package crash
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
 	"github.com/hadronhq/hadron/internal/store/postgrestest"
 )
 
@@ -73,5 +80,69 @@ func TestFrozenNodeWritesNothing(t *testing.T) {
 	}
 	if begins, ends := m.count("e", "begin"), m.count("e", "end"); begins != 2 || ends != 1 {
 		t.Errorf("the commands began %d times and ended %d times; want 2 and 1: a frozen node's are stopped before another begins", begins, ends)
+	}
+}
+
+// A node that stands still in the middle of an apply: its tool is stopped before
+// another node applies, and what both write in the end neither changes the state
+// of the other's apply nor its record.
+func TestFrozenNodesToolIsFencedOff(t *testing.T) {
+	t.Parallel()
+	tofu := enginetest.Tofu(t)
+	database, gate := postgrestest.URL(t), t.TempDir()
+	c := newCluster(t, database, 1, "--tofu", tofu)
+	sleeper := c.nodes[0]
+	sleeper.publishFiles(map[string]string{
+		"infrastructure/manifest.yaml": "infrastructure:\n  templates:\n    - {file: \"*\", rendering_engine: hcl, template_language: terraform}\n",
+		"infrastructure/main.tf": fmt.Sprintf(`
+resource "terraform_data" "slow" {
+  provisioner "local-exec" {
+    command = "echo $$ >> %[1]s/begun; while [ ! -e %[1]s/open ]; do sleep 0.05; done; echo $$ >> %[1]s/ended"
+  }
+}
+output "made" { value = terraform_data.slow.id }
+`, gate)})
+	lines := func(file string) []string {
+		text, _ := os.ReadFile(filepath.Join(gate, file))
+		return strings.Fields(string(text))
+	}
+	begun := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); len(lines("begun")) < n; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the apply was not begun %d times", n)
+			}
+		}
+	}
+	if err := createEnvironment(t.Context(), sleeper.client(), "e"); err != nil {
+		t.Fatal(err)
+	}
+	begun(1)
+	sleeper.signal(syscall.SIGSTOP)
+	other := c.add(t, database, "--tofu", tofu)
+	begun(2)
+	if pid, _ := strconv.Atoi(lines("begun")[0]); syscall.Kill(pid, 0) == nil {
+		t.Error("the frozen node's apply goes on while another one has begun")
+	}
+	sleeper.signal(syscall.SIGCONT) // its tool gives up now, with a state and a lock of its own
+	time.Sleep(3 * time.Second)
+	if err := os.WriteFile(filepath.Join(gate, "open"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !deployed(t, other.client(), "e", 30*time.Second) {
+		return
+	}
+	before := history(t, other.client())
+	time.Sleep(2 * time.Second)
+	if after := history(t, other.client()); after != before {
+		t.Errorf("the sleeper wrote:\nbefore %s\n after %s", before, after)
+	}
+	_, err := sleeper.client().UpdateEnvironment(t.Context(), &api.UpdateEnvironmentInput{Name: api.Ptr("e"),
+		Spec: api.Ptr("proton: EnvironmentSpec\nspec: {}\n"), DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
+	if err != nil || !deployed(t, other.client(), "e", 30*time.Second) {
+		t.Fatal(err)
+	}
+	if b, e := lines("begun"), lines("ended"); len(b) != 2 || len(e) != 1 || e[0] != b[1] {
+		t.Errorf("begun by %v, ended by %v: what the second has made must be all that is in the state", b, e)
 	}
 }

@@ -36,7 +36,8 @@ type States interface {
 	// Pull returns a state as the tool wrote it, nil if there is none.
 	Pull(ctx context.Context, name string) ([]byte, error)
 	// Push writes a state that a run's tool could not deliver, if it follows
-	// the one that is kept and nobody else holds the lock.
+	// the one that is kept and nobody else holds the lock; without a run, if
+	// nobody does.
 	Push(ctx context.Context, name, run string, content []byte) error
 	// Holder describes who holds the lock; empty: nobody.
 	Holder(ctx context.Context, name string) (string, error)
@@ -65,6 +66,10 @@ type Driver struct {
 	Grace    time.Duration // from interrupting the tool to killing it; default 30 seconds
 	LockPoll time.Duration // between two looks at a state that is locked by someone else; default 10 seconds
 	Limits   engine.LogLimits
+	// Silence is after how long without a sign of life of the server its tool is
+	// interrupted: where another server would take over a run whose server stands
+	// still. Zero: only the server's end interrupts it.
+	Silence time.Duration
 
 	// Credentials returns the variables of the AWS credentials for a run;
 	// without it, or when it returns none, the tool runs without any.

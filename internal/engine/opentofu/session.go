@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func (d *Driver) open(ctx context.Context, f *supervisor.Folder, r engine.Run, o
 	s := &session{Driver: d, folder: f, run: r, override: override, secrets: slices.Clone(r.Secrets), needs: needsOf(r.Files)}
 	err := s.findTool()
 	if err == nil {
-		s.keeper, err = f.Supervise(d.Grace, d.spare)
+		s.keeper, err = f.Supervise(supervisor.Bounds{Grace: d.Grace, Silence: d.Silence}, d.spare)
 		go d.spare.Refill()
 	}
 	for _, shared := range []string{s.plugins(), s.inits()} { // a box shows what is there
@@ -344,7 +345,7 @@ func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...
 func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]string, w io.Writer, command string, args ...string) (int, error) {
 	exit, err := s.keeper.Run(ctx, supervisor.Program{
 		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(env), Box: box,
-		More: command == "init",
+		Forward: s.forward(), More: command == "init",
 	}, w)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))
@@ -353,6 +354,20 @@ func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]str
 		return exit, failure(fmt.Sprintf("%s %s failed: %s", s.tool, command, fail))
 	}
 	return exit, err
+}
+
+// forward is the address of the states, if the tool must not be left waiting for
+// a server that stands still. Only names of addresses will do.
+func (s *session) forward() string {
+	at, err := url.Parse(s.URL)
+	if err != nil || s.Silence == 0 || at.Scheme != "http" {
+		return ""
+	}
+	address, err := netip.ParseAddrPort(at.Host)
+	if err != nil || !address.Addr().Is4() {
+		return ""
+	}
+	return at.Host
 }
 
 // errorLocked is how the tools begin the error about a lock that someone else
@@ -396,7 +411,17 @@ func (d *Driver) rescue(ctx context.Context, f *supervisor.Folder, r engine.Run,
 			log.Note("[hadron] " + text)
 		}
 	}
-	err = d.States.Push(ctx, StateName(r.ResourceARN), r.ID, content)
+	run := r.ID
+	if r.Held != nil {
+		held, err := r.Held(ctx)
+		if err != nil {
+			return false, fmt.Errorf("whether the run is still this server's: %w", err)
+		}
+		if !held {
+			run = "" // the lock may be that of the run's next try: none may be in the way
+		}
+	}
+	err = d.States.Push(ctx, StateName(r.ResourceARN), run, content)
 	if err == nil {
 		note("the tool could not deliver its state: that was made up for")
 		return true, os.Remove(file)

@@ -15,7 +15,10 @@ type Program struct {
 	Dir  string   `json:",omitempty"`
 	Env  []string `json:",omitempty"`
 	Box  sandbox.Box
-	More bool `json:",omitempty"` // another program is about to follow
+	// Forward is an address of the server's, such as 127.0.0.1:8080, that the
+	// variables name in URLs: when the server is silent it is as if it was gone.
+	Forward string `json:",omitempty"`
+	More    bool   `json:",omitempty"` // another program is about to follow
 }
 
 // Start starts a program, without terminal or input, in a session of its own,

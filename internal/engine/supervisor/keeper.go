@@ -17,7 +17,15 @@ type Keeper struct {
 	*Process
 	frames *json.Decoder
 	output *os.File
-	grace  time.Duration
+	Bounds
+}
+
+// Bounds are the times of a supervisor's programs.
+type Bounds struct {
+	Grace time.Duration // from interrupting a program to killing it
+	// Silence is after how long without a sign of life of the server a program
+	// is interrupted; zero: only the server's end does that.
+	Silence time.Duration
 }
 
 // Spare is a supervisor that is started before there is a run for it. The zero
@@ -77,26 +85,31 @@ func (s *Spare) take() *Keeper {
 }
 
 // Supervise gives the folder a supervisor: the one that waits, if there is one.
-// What it runs has the grace to end when it is interrupted, before it is killed.
-func (f *Folder) Supervise(grace time.Duration, spare *Spare) (*Keeper, error) {
-	first := order{Grace: grace}
-	if k := spare.take(); k != nil {
-		k.grace = grace
-		if k.give(f, first) == nil {
-			return k, nil
-		}
-		k.output.Close() // somebody has killed it
+func (f *Folder) Supervise(b Bounds, spare *Spare) (*Keeper, error) {
+	if k := spare.take(); k != nil && k.begin(f, b) == nil { // nobody has killed it
+		return k, nil
 	}
 	k, err := spare.launch()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = k.begin(f, b)
 	}
-	k.grace = grace
-	if err := k.give(f, first); err != nil {
+	return k, err
+}
+
+func (k *Keeper) begin(f *Folder, b Bounds) error {
+	k.Bounds = b
+	if err := k.give(f, order{Bounds: b}); err != nil {
 		k.output.Close()
-		return nil, err
+		return err
 	}
-	return k, nil
+	if b.Silence > 0 {
+		go func() {
+			for json.NewEncoder(k.Orders).Encode(order{Alive: true}) == nil { // until it is closed
+				time.Sleep(b.Silence / 5)
+			}
+		}()
+	}
+	return nil
 }
 
 // Failure is why a program did not come to an end of its own.
@@ -127,9 +140,9 @@ func (k *Keeper) Run(ctx context.Context, p Program, output io.Writer) (int, err
 		return -1, Lost{fmt.Errorf("give the supervisor its orders: %w", err)}
 	}
 	stop := context.AfterFunc(ctx, func() {
-		json.NewEncoder(k.Orders).Encode(order{Stop: true, Grace: k.grace}) // it may be over already
+		json.NewEncoder(k.Orders).Encode(order{Stop: true}) // it may be over already
 		// Should all else fail: it takes the tool with it.
-		time.AfterFunc(k.grace+15*time.Second, func() { k.Process.Process.Kill() })
+		time.AfterFunc(k.Grace+15*time.Second, func() { k.Process.Process.Kill() })
 	})
 	defer stop()
 	for {

@@ -27,16 +27,7 @@ func programAttributes() *syscall.SysProcAttr {
 func descendants(pid int) []int {
 	children := map[int][]int{}
 	for _, p := range processes() {
-		stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p), "stat"))
-		if err != nil {
-			continue
-		}
-		// pid (name) state parent …; a name may hold anything.
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		if len(fields) < 2 || fields[0][0] == 'Z' {
-			continue
-		}
-		if parent, err := strconv.Atoi(string(fields[1])); err == nil {
+		if parent, running := parentOf(p); running {
 			children[parent] = append(children[parent], p)
 		}
 	}
@@ -45,6 +36,21 @@ func descendants(pid int) []int {
 		all = append(all, children[all[i]]...)
 	}
 	return all
+}
+
+// parentOf returns the parent of a process, if that has not ended.
+func parentOf(pid int) (parent int, running bool) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0, false
+	}
+	// pid (name) state parent …; a name may hold anything.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 2 || fields[0][0] == 'Z' || fields[0][0] == 'X' {
+		return 0, false
+	}
+	parent, err = strconv.Atoi(string(fields[1]))
+	return parent, err == nil
 }
 
 func processes() []int {
@@ -62,13 +68,18 @@ func processes() []int {
 // in their environment: what a killed supervisor has left.
 func KillMarked(variable, value string) {
 	mark := []byte(variable + "=" + value + "\x00")
+	killed := map[int]bool{} // one that is ending has no environment any more
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		found := false
 		for _, pid := range processes() {
 			env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 			if err == nil && bytes.Contains(append(env, 0), mark) && pid != os.Getpid() {
-				found = true
+				killed[pid] = true
 				syscall.Kill(pid, syscall.SIGKILL)
+			}
+			if killed[pid] {
+				_, running := parentOf(pid)
+				found = found || running
 			}
 		}
 		if !found {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -18,9 +19,10 @@ func init() { Enter(programs, supervise) }
 // keeps open: the end of the pipe is the death of the server. It is never
 // written to disk, for it holds secrets.
 type order struct {
-	Stop    bool          `json:",omitempty"` // interrupt what runs, and end
-	Grace   time.Duration `json:",omitempty"` // from interrupting to killing
-	Program               // to run, unless to stop
+	Bounds       // in the first order
+	Alive   bool `json:",omitempty"` // a sign of life
+	Stop    bool `json:",omitempty"` // interrupt what runs, and end
+	Program      // to run, if it is none of these
 }
 
 // frame is what the supervisor sends: output as it comes, and for each program
@@ -40,6 +42,9 @@ type supervisor struct {
 	stop   chan time.Duration // the grace left to what runs
 	frames *json.Encoder      // after the server's death to nowhere
 	next   *stage             // for the next program; nil: not made yet
+
+	mu  sync.Mutex
+	cut func() // connections to the server, when that is silent
 }
 
 // hurry is the longest grace when the server is dead. A tool that gives up on
@@ -52,14 +57,14 @@ func supervise() error {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	s := &supervisor{orders: make(chan order), stop: make(chan time.Duration, 4), frames: json.NewEncoder(os.Stdout)}
+	s := &supervisor{orders: make(chan order), stop: make(chan time.Duration, 4), frames: json.NewEncoder(os.Stdout), cut: func() {}}
 	s.prepare(len(os.Args) > 1)
 	var first order
 	dec, err := Orders(&first)
 	if err != nil {
 		return err
 	}
-	go s.listen(dec, first.Grace)
+	go s.listen(dec, first.Bounds)
 	go func() {
 		for range signals {
 			s.stop <- first.Grace
@@ -78,16 +83,25 @@ func supervise() error {
 	}
 }
 
-// listen takes orders, and the end of them as one to stop.
-func (s *supervisor) listen(dec *json.Decoder, grace time.Duration) {
+// listen takes orders, and the end of them, or silence, as one to stop.
+func (s *supervisor) listen(dec *json.Decoder, b Bounds) {
+	lost := func() { s.stop <- min(b.Grace, hurry) }
+	heard := func() {}
+	if b.Silence > 0 {
+		timer := time.AfterFunc(b.Silence, func() { s.silent(); lost() })
+		heard = func() { timer.Reset(b.Silence) }
+	}
 	for {
 		var o order
-		switch err := dec.Decode(&o); {
+		err := dec.Decode(&o)
+		heard()
+		switch {
 		case err != nil:
-			s.stop <- min(grace, hurry)
+			lost()
 			return
+		case o.Alive:
 		case o.Stop:
-			s.stop <- o.Grace
+			s.stop <- b.Grace
 		default:
 			s.orders <- o
 		}
@@ -135,12 +149,33 @@ func (s *supervisor) prepare(wanted bool) {
 }
 
 func (s *supervisor) start(p Program) (*Children, *os.File, error) {
+	if p.Forward != "" {
+		f, err := newForward(p.Forward)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.Env = f.through(p.Forward, p.Env)
+		s.onSilence(f.cut)
+	}
 	ready := s.next
 	s.next = nil
 	if ready != nil {
 		return ready.start(p)
 	}
 	return p.Start()
+}
+
+// onSilence says what to do when the server is silent.
+func (s *supervisor) onSilence(cut func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = cut
+}
+
+func (s *supervisor) silent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut()
 }
 
 // pass hands output on. It goes on reading when the server is dead: the tool

@@ -64,8 +64,11 @@ func Orders(first any) (*json.Decoder, error) {
 	for errors.Is(err, unix.EINTR) {
 		n, _, _, _, err = unix.Recvmsg(0, make([]byte, 1), rights, 0)
 	}
-	if err != nil || n == 0 {
-		return nil, errors.Join(errUnused, err)
+	if err == nil && n == 0 {
+		err = errUnused
+	}
+	if err != nil {
+		return nil, err
 	}
 	messages, err := unix.ParseSocketControlMessage(rights)
 	if err != nil || len(messages) != 1 {
