@@ -268,3 +268,11 @@ func terminalSequence(s string) int {
 	}
 	return 1
 }
+
+// Count is a number of things in words: "1 file", "2 files".
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

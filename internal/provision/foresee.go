@@ -42,7 +42,7 @@ func (p *Provisioner) foresee(ctx context.Context, d proton.Deployment, driver e
 	redact := engine.NewRedactor(run.Secrets...)
 	files := shown(run.Files, redact)
 	j.note(func(r *proton.Record) { r.Method, r.Files, r.Preview = string(method), files, before.Preview })
-	j.reached(proton.MilestoneRendered, fmt.Sprintf("%d files", len(files)))
+	j.reached(proton.MilestoneRendered, engine.Count(len(files), "file"))
 	if before.Preview != nil || d.Checkpoint != "" {
 		return nil
 	}

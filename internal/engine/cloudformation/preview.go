@@ -76,7 +76,7 @@ func (s *session) previewDestroy(ctx context.Context) (engine.Changes, error) {
 			}
 		}
 	}
-	c.Summary = fmt.Sprintf("delete stack %s with %d resources", s.name, len(c.Details))
+	c.Summary = fmt.Sprintf("delete stack %s with %s", s.name, engine.Count(len(c.Details), "resource"))
 	return c, nil
 }
 
@@ -197,7 +197,7 @@ func (s *session) describeChanges(ctx context.Context, set *cfn.DescribeChangeSe
 	if kind == types.ChangeSetTypeCreate {
 		verb = "create"
 	}
-	c.Summary = fmt.Sprintf("%s stack %s with %d changes", verb, s.name, len(c.Details))
+	c.Summary = fmt.Sprintf("%s stack %s with %s", verb, s.name, engine.Count(len(c.Details), "change"))
 	return c, nil
 }
 
