@@ -1,5 +1,5 @@
-# Templates that come from a git repository: the getting started guide's way
-# from a push to a running service, and what later pushes do.
+# S3, templates that come from a git repository: what a push and later ones
+# do (scenarios/s01 goes on to a running service), what is wrong with some, and another branch.
 . "$(dirname "$0")/git.bash"
 . "$(dirname "$0")/lib.bash"
 repository acme/templates
@@ -25,15 +25,6 @@ aws proton create-template-sync-config --template-name web --template-type SERVI
 aws proton wait service-template-version-registered --template-name web --major-version 1 --minor-version 0
 aws proton update-service-template-version --template-name web --major-version 1 --minor-version 0 --status PUBLISHED
 
-role=arn:aws:iam::123456789012:role/build
-aws proton update-account-settings --pipeline-codebuild-role-arn $role
-aws proton create-environment --name dev --template-name net --template-major-version 1 --spec '{proton: EnvironmentSpec, spec: {}}'
-aws proton wait environment-deployed --name dev
-printf 'proton: ServiceSpec\npipeline: {port: 1}\ninstances:\n- {name: one, environment: dev, spec: {port: 80}}\n' > spec.yaml
-aws proton create-service --name shop --template-name web --template-major-version 1 --repository-connection-arn "$connection" \
-  --repository-id acme/shop --branch-name main --spec file://spec.yaml
-aws proton wait service-created --name shop
-
 # Later pushes: changed, unchanged, a new major, a mistake.
 sync_status() {
   aws proton get-template-sync-status --template-name net --template-type ENVIRONMENT --template-version "$1" \
@@ -44,6 +35,7 @@ sha=$(push templates)
 seconds=$SECONDS
 pushed acme/templates
 until_equal "$sha SUCCEEDED REGISTRATION_SUCCEEDED" sync_status 1
+[ $((SECONDS - seconds)) -le 5 ]
 cp -r templates/environment-templates/net/v1 templates/environment-templates/net/v2
 echo unrelated > templates/README.md
 sha=$(push templates)
@@ -60,6 +52,32 @@ equal SUCCEEDED "$(aws proton get-repository-sync-status --repository-name acme/
 equal 2 "$(aws proton list-repository-sync-definitions --repository-name acme/templates --repository-provider GITHUB \
   --sync-type TEMPLATE_SYNC --query 'length(syncDefinitions)')"
 refused ConflictException aws proton delete-repository --provider GITHUB --name acme/templates
+
+# A registration file that can't be read says where; without one there is nothing to register.
+service_status() {
+  aws proton get-template-sync-status --template-name web --template-type SERVICE --template-version 1 \
+    --query "join(' ', [latestSync.status, latestSync.events[-1].event])" --output text
+}
+service_files=templates/service-templates/web/v1
+git -C templates checkout --quiet HEAD~1 -- environment-templates/net/v1/schema/schema.yaml
+printf 'compatible_environments:\n- net\n' > $service_files/.template-registration.yaml
+sha=$(push templates)
+pushed acme/templates
+until_equal "FAILED Commit $sha: service-templates/web/v1/.template-registration.yaml: line 2: \"net\" is not an environment template and its major version, as in network:1" service_status
+git -C templates rm --quiet service-templates/web/v1/.template-registration.yaml
+sha=$(push templates)
+pushed acme/templates
+until_equal "FAILED Commit $sha: service-templates/web/v1/.template-registration.yaml is missing: a service template needs it, with compatible_environments" service_status
+
+# Another branch, where several templates change in one commit.
+git -C templates checkout --quiet -b next HEAD~2
+git -C templates checkout --quiet HEAD~1 -- environment-templates/net/v1/schema/schema.yaml
+echo next | tee templates/environment-templates/net/v1/infrastructure/note > $service_files/note
+sha=$(push templates next)
+aws proton update-template-sync-config --template-name net --template-type ENVIRONMENT --repository-name acme/templates --repository-provider GITHUB --branch next
+aws proton update-template-sync-config --template-name web --template-type SERVICE --repository-name acme/templates --repository-provider GITHUB --branch next
+until_equal "$sha SUCCEEDED REGISTRATION_SUCCEEDED" sync_status 1
+until_equal "SUCCEEDED Registered 1.1" service_status
 
 aws proton update-template-sync-config --template-name net --template-type ENVIRONMENT --repository-name acme/templates --repository-provider GITHUB --branch main
 equal main "$(aws proton get-template-sync-config --template-name net --template-type ENVIRONMENT --query templateSyncConfig.branch --output text)"

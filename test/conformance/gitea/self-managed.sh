@@ -1,6 +1,6 @@
-# Terraform that somebody else's automation applies: pull requests on a real
+# S5, Terraform that somebody else's automation applies: pull requests on a real
 # Gitea (GITEA_URL, GITEA_TOKEN, REPOSITORY), opened, merged, reported, updated,
-# closed, and removed.
+# closed, failed and removed, of an environment, an instance and a pipeline.
 scripts=$(cd "$(dirname "$0")/../awscli" && pwd)
 . "$scripts/git.bash"
 . "$scripts/lib.bash"
@@ -65,6 +65,52 @@ pull
 gitea PATCH "pulls/$pull" '{"state": "closed"}' > /dev/null
 until_equal CANCELLED status
 equal 0 "$(aws proton get-environment --name dev --query environment.templateMinorVersion --output text)"
+
+# What fails is reported as failed, as the guide does it: without the deployment's id.
+aws proton update-environment --name dev --deployment-type MINOR_VERSION --template-major-version 1 --template-minor-version 1 \
+  --provisioning-repository "provider=GITHUB,name=$REPOSITORY,branch=main" --spec '{proton: EnvironmentSpec, spec: {size: small}}'
+pull
+merge
+aws proton notify-resource-deployment-status-change --resource-arn "$(meta arn)" --status FAILED --status-message 'apply failed'
+until_equal FAILED status
+equal 'apply failed' "$(aws proton get-environment --name dev --query environment.deploymentStatusMessage --output text)"
+equal 0 "$(aws proton get-environment --name dev --query environment.templateMinorVersion --output text)"
+
+# A service: its instance, then its pipeline, each in its folder.
+service_schema service
+sed -i 's/^  types:/  pipeline_input_type: In\n  types:/' service/schema/schema.yaml
+for kind in instance pipeline; do
+  mkdir "service/${kind}_infrastructure"
+  cp environment/infrastructure/manifest.yaml "service/${kind}_infrastructure/"
+  echo "# $kind" > "service/${kind}_infrastructure/main.tf"
+done
+tar -zcf service.tar.gz service/
+aws s3 cp service.tar.gz "s3://$bucket/"
+aws proton create-service-template --name web
+aws proton create-service-template-version --template-name web --source s3="{bucket=$bucket,key=service.tar.gz}" \
+  --compatible-environment-templates templateName=net,majorVersion=1
+aws proton wait service-template-version-registered --template-name web --major-version 1 --minor-version 0
+aws proton update-service-template-version --template-name web --major-version 1 --minor-version 0 --status PUBLISHED
+aws proton update-account-settings --pipeline-provisioning-repository "provider=GITHUB,name=$REPOSITORY,branch=main"
+printf 'proton: ServiceSpec\npipeline: {port: 1}\ninstances:\n- {name: one, environment: dev, spec: {port: 80}}\n' > spec.yaml
+aws proton create-service --name shop --template-name web --template-major-version 1 --spec file://spec.yaml --branch-name main \
+  --repository-id acme/shop --repository-connection-arn "$(field connectionArn)"
+reported() { # FILE: merged and reported
+  pull
+  equal "$1" "$files"
+  merge
+  aws proton notify-resource-deployment-status-change --resource-arn "$(meta arn)" --status SUCCEEDED --deployment-id "$(meta deploymentId)"
+}
+reported dev/shop-one/.proton/deployment-metadata.json
+reported shop/pipeline/.proton/deployment-metadata.json
+aws proton wait service-created --name shop
+aws proton delete-service --name shop
+for n in 1 2; do
+  pull
+  equal True "$(meta isResourceDeleted)"
+  merge
+done
+gone aws proton get-service --name shop
 
 aws proton delete-environment --name dev
 pull
