@@ -74,13 +74,15 @@ func (e *Error) Error() string { return e.Doing + ": " + e.Message }
 // Transient reports whether the same may succeed later.
 func (e *Error) Transient() bool { return !e.Denied }
 
-// settings is the only configuration that git reads.
+// settings is the only configuration that git reads. Large files pass through it
+// in pieces (bigFileThreshold): a gigabyte of zeros is a pack of one megabyte.
 const settings = `[core]
 	hooksPath = /dev/null
 	attributesFile = /dev/null
 	excludesFile = /dev/null
 	fsmonitor = false
 	symlinks = false
+	bigFileThreshold = 8m
 [init]
 	templateDir =
 	defaultBranch = main

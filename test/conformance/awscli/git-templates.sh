@@ -73,11 +73,12 @@ until_equal "FAILED Commit $sha: service-templates/web/v1/.template-registration
 git -C templates checkout --quiet -b next HEAD~2
 git -C templates checkout --quiet HEAD~1 -- environment-templates/net/v1/schema/schema.yaml
 echo next | tee templates/environment-templates/net/v1/infrastructure/note > $service_files/note
-sha=$(push templates next)
+push templates next
 aws proton update-template-sync-config --template-name net --template-type ENVIRONMENT --repository-name acme/templates --repository-provider GITHUB --branch next
 aws proton update-template-sync-config --template-name web --template-type SERVICE --repository-name acme/templates --repository-provider GITHUB --branch next
-until_equal "$sha SUCCEEDED REGISTRATION_SUCCEEDED" sync_status 1
-until_equal "SUCCEEDED Registered 1.1" service_status
+newest() { aws proton "list-$1-template-versions" --template-name "$2" --major-version 1 --query "join(' ', [templateVersions[0].minorVersion, templateVersions[0].status])" --output text; }
+until_equal "3 DRAFT" newest environment net # 1.2 was the one with the bad schema
+until_equal "1 DRAFT" newest service web
 
 aws proton update-template-sync-config --template-name net --template-type ENVIRONMENT --repository-name acme/templates --repository-provider GITHUB --branch main
 equal main "$(aws proton get-template-sync-config --template-name net --template-type ENVIRONMENT --query templateSyncConfig.branch --output text)"
