@@ -109,6 +109,9 @@ type Run struct {
 	Build        *Build      // only for Method Command
 	Repository   *Repository // only for Method PullRequest
 	CreatedAt    time.Time   // of the deployment
+	// Force: where the tool can, a Destroy goes on without what can't be removed.
+	// It has failed all the same, and says what is left.
+	Force bool
 	// Secrets are values inside Files or Build that are shown to nobody:
 	// drivers cut them out of logs, previews and failures.
 	Secrets []string

@@ -38,7 +38,7 @@ func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, l
 		Report: func(ctx context.Context) (engine.Report, error) { return p.report(ctx, d.ID) },
 		Held:   func(ctx context.Context) (bool, error) { return p.held(ctx, d) },
 	}
-	run.CreatedAt = d.CreatedAt
+	run.CreatedAt, run.Force = d.CreatedAt, d.Forced
 	run.Repository = repository(d, engine.Method(method))
 	for _, t := range tags(d) {
 		run.Tags = append(run.Tags, engine.Tag(t))

@@ -261,6 +261,34 @@ func TestDestroyNamesWhatStaysAndCanBeRepeated(t *testing.T) {
 	wantStatus(t, s, "")
 }
 
+func TestForcedDestroyLeavesWhatCannotBeDeletedAndDeletesTheStack(t *testing.T) {
+	t.Parallel()
+	for _, forgetful := range []bool{false, true} { // a lost checkpoint costs the message alone
+		s := cfntest.New(t)
+		mustApply(t, s, "v", props{"A": {FailDelete: "The bucket you tried to delete is not empty"}, "B": {}})
+		r, log := newRun(engine.Destroy, "")
+		r.Force = true
+		st := engine.Status{}
+		for !st.Done {
+			var err error
+			if st, err = newDriver(s, nil).Step(t.Context(), r, st.Checkpoint); err != nil {
+				t.Fatal(err)
+			}
+			if forgetful && !st.Done {
+				st.Checkpoint = ""
+			}
+			time.Sleep(st.Wait)
+		}
+		if !forgetful {
+			wantFailure(t, st, "DELETE_FAILED of A (Test::Some::A): The bucket you tried to delete is not empty", "the stack was deleted without what stays")
+		}
+		if !strings.Contains(log.String(), "without A") {
+			t.Errorf("log:\n%s", log)
+		}
+		wantStatus(t, s, "")
+	}
+}
+
 // Each situation is driven with a crash after each step: a new driver carries
 // on, once with the checkpoint and once without.
 func TestCrashAfterAnyStepLosesNothing(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/hadronhq/hadron/internal/engine"
@@ -102,28 +103,63 @@ func (s *session) why(ctx context.Context, v view) (string, error) {
 // undeleted names the resources that could not be deleted.
 func undeleted(events []types.StackEvent) string {
 	var b strings.Builder
-	seen := map[string]bool{}
-	for _, e := range events {
-		if id := aws.ToString(e.LogicalResourceId); e.ResourceStatus == types.ResourceStatusDeleteFailed && !ofStack(e) && !seen[id] {
-			seen[id] = true
-			if len(seen) <= maxResources {
-				b.WriteString("; " + describeFailure(e))
-			}
-		}
+	stuck := stuckResources(events)
+	for _, e := range stuck[:min(len(stuck), maxResources)] {
+		b.WriteString("; " + describeFailure(e))
 	}
-	if more := len(seen) - maxResources; more > 0 {
+	if more := len(stuck) - maxResources; more > 0 {
 		fmt.Fprintf(&b, "; and %d more", more)
 	}
 	return strings.Replace(b.String(), ";", ":", 1)
 }
 
+// stuckResources are those that could not be deleted, each once.
+func stuckResources(events []types.StackEvent) (stuck []types.StackEvent) {
+	seen := map[string]bool{}
+	for _, e := range events {
+		if id := aws.ToString(e.LogicalResourceId); e.ResourceStatus == types.ResourceStatusDeleteFailed && !ofStack(e) && !seen[id] {
+			seen[id] = true
+			stuck = append(stuck, e)
+		}
+	}
+	return stuck
+}
+
+// retain deletes a stack without the resources that could not be deleted with it.
+func (s *session) retain(ctx context.Context, v view) (engine.Status, error) {
+	events, _, err := s.events(ctx, aws.ToString(v.stack.StackId), "")
+	if err != nil {
+		return engine.Status{}, err
+	}
+	stuck := stuckResources(events)
+	if len(stuck) == 0 {
+		return s.failure(ctx, v)
+	}
+	in := &cfn.DeleteStackInput{StackName: v.stack.StackId, ClientRequestToken: aws.String(s.token(retainRest))}
+	for _, e := range stuck {
+		in.RetainResources = append(in.RetainResources, aws.ToString(e.LogicalResourceId))
+	}
+	if _, err := s.api.DeleteStack(ctx, in); err != nil {
+		return engine.Status{}, err
+	}
+	s.cp.StackID, s.cp.Retained = aws.ToString(v.stack.StackId), fmt.Sprintf("stack %s is in %s%s", s.name, v.status(), undeleted(events))
+	s.log.Note(fmt.Sprintf("[hadron] deleting stack %s without %s", s.name, strings.Join(in.RetainResources, ", ")))
+	return s.soon(), nil
+}
+
 // destroy takes the next step to a stack that is not there.
 func (s *session) destroy(ctx context.Context, v view) (engine.Status, error) {
 	switch {
+	case v.stack == nil && s.cp.Retained != "":
+		return failed(s.cp.Retained + "; the stack was deleted without what stays"), nil
 	case v.stack == nil:
 		return engine.Status{Done: true, Checkpoint: finished}, nil
 	case v.changing():
 		return s.wait(v), nil
+	case v.status() == types.StackStatusDeleteFailed && v.ours && v.purpose == retainRest:
+		return s.failure(ctx, v)
+	case v.status() == types.StackStatusDeleteFailed && v.ours && s.run.Force:
+		return s.retain(ctx, v)
 	case v.status() == types.StackStatusDeleteFailed && (v.ours && v.purpose == theGoal || !v.ours && !s.cp.Executed.IsZero()):
 		return s.failure(ctx, v)
 	}

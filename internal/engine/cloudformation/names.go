@@ -54,13 +54,14 @@ const (
 	clearRest     = "-clear"    // deleting what a failed first creation left
 	continueBack  = "-continue" // continuing a failed rollback
 	cancelTheGoal = "-cancel"   // undoing theGoal
+	retainRest    = "-retain"   // deleting the stack without what can't be deleted
 )
 
 // purpose returns what an operation was for, and whether it was this run's.
 func (s *session) purpose(token string) (string, bool) {
 	what, ok := strings.CutPrefix(token, s.run.ID)
 	switch what {
-	case theGoal, clearRest, continueBack, cancelTheGoal:
+	case theGoal, clearRest, continueBack, cancelTheGoal, retainRest:
 		return what, ok
 	}
 	return "", false
@@ -99,6 +100,7 @@ type checkpoint struct {
 	LastEvent string    `json:"lastEvent,omitempty"` // newest event in the log
 	Waiting   string    `json:"waiting,omitempty"`   // status of another's operation, as logged
 	Polls     int       `json:"polls,omitempty"`     // looks since something happened
+	Retained  string    `json:"retained,omitempty"`  // why the stack is deleted without what
 	Stopping  string    `json:"stopping,omitempty"`  // why the run is being stopped
 	Refused   *refusal  `json:"refused,omitempty"`   // the change set can't be executed
 }

@@ -94,6 +94,7 @@ func Conform(t *testing.T, h Harness) {
 		{"dying within a step loses nothing", (*suite).dieWithin},
 		{"cancel between steps leaves nothing", (*suite).cancelBetween},
 		{"cancel within a step leaves nothing", (*suite).cancelWithin},
+		{"cancel of a destroy at each step", (*suite).cancelDestroy},
 		{"cancel after the end keeps the result", (*suite).cancelAfter},
 		{"planners tell before they change", (*suite).plans},
 		{"a run out of time fails", (*suite).timeOut},
@@ -437,6 +438,29 @@ func (s *suite) cancelBetween() {
 	}
 	s.succeed(Plan{Goal: engine.Apply, Value: "c"})
 	s.wantState("c", true)
+}
+
+// cancelDestroy stops a removal after each of its steps. One that can't be
+// stopped has removed the resource; in either case another one can follow.
+func (s *suite) cancelDestroy() {
+	s.succeed(Plan{Goal: engine.Apply, Value: "a"})
+	n := len(s.checkpoints(Plan{Goal: engine.Destroy}))
+	for i := range n {
+		s.succeed(Plan{Goal: engine.Apply, Value: "b"})
+		r, _ := s.run(Plan{Goal: engine.Destroy})
+		d := s.Driver()
+		st := s.steps(d, r, "", i)
+		if _, err := d.Cancel(s.ctx, r, st.Checkpoint); err != nil {
+			if value, there := s.State(); there {
+				s.Errorf("cancel after step %d of a destroy: %v, and the resource is %q", i, err, value)
+			}
+		}
+		if s.Alive() {
+			s.Errorf("cancelled after step %d of a destroy, but something is alive", i)
+		}
+		s.succeed(Plan{Goal: engine.Destroy})
+		s.wantState("", false)
+	}
 }
 
 func (s *suite) cancelWithin() {

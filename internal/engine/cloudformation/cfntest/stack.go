@@ -280,6 +280,13 @@ func (s *Server) deleteStack(in url.Values) (any, *problem) {
 	if st.now != nil {
 		st.now.stop()
 	}
+	retain := list(in, "RetainResources.member.%d")
+	if len(retain) > 0 && st.status != "DELETE_FAILED" {
+		return nil, invalid("Invalid operation on stack [%s]. Specify the RetainResources parameter only when the stack is in the DELETE_FAILED state", st.id)
+	}
+	for _, id := range retain {
+		delete(st.resources, id)
+	}
 	token := in.Get("ClientRequestToken")
 	s.event(st, "", "DELETE_IN_PROGRESS", "User Initiated", token)
 	was := len(st.resources) > 0
