@@ -32,13 +32,19 @@ func randomBeside(r *rand.Rand, w *world) action {
 	switch a.Op {
 	case "CreateComponent":
 		a.Name, a.Environment = pick(walkComponents...), pick(walkEnvironments...)
-		if r.IntN(2) == 0 {
+		if r.IntN(4) > 0 {
 			a.Attach, a.Environment = instance, ""
 		}
 	case "UpdateComponent":
-		a.Name, a.Type, a.Attach = pick(walkComponents...), pick("NONE", "CURRENT_VERSION", "CURRENT_VERSION", "CURRENT_VERSION"), pick("", "-", "-", instance)
+		a.Name, a.Type, a.Attach = pick(walkComponents...), pick("NONE", "CURRENT_VERSION", "CURRENT_VERSION", "CURRENT_VERSION"), pick("", "", "-", instance, instance)
+		if c := w.components[a.Name]; c == nil {
+			a.Name = pick(slices.Sorted(maps.Keys(w.components))...)
+		}
 	case "DeleteComponent", "CancelComponent":
 		a.Name = pick(walkComponents...)
+		if c := w.components[a.Name]; c == nil {
+			a.Name = pick(slices.Sorted(maps.Keys(w.components))...)
+		}
 	case "Notify":
 		a.Type = pick("IN_PROGRESS", "SUCCEEDED", "FAILED")
 		a.Name = pick("environment/"+pick(walkEnvironments...), "service/"+pick(walkServices...)+"/pipeline",

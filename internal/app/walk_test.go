@@ -69,6 +69,8 @@ var walkStart = []action{
 	{Op: "CreateTemplate", Kind: "s", Template: "job"}, {Op: "CreateVersion", Kind: "s", Template: "job", Compat: []string{"net:1"}},
 	{Op: "PublishVersion", Kind: "s", Template: "job", Major: 1},
 	{Op: "CreateEnvironment", Name: "dev", Template: "net", Major: 1, Minor: -1}, {Op: "Finish", Name: "environment/dev"},
+	{Op: "CreateService", Name: "shop", Template: "web", Major: 1, Minor: -1, Instances: map[string]string{"a": "dev", "b": "dev"}},
+	{Op: "Finish", Name: "service/shop/service-instance/a"}, {Op: "Finish", Name: "service/shop/service-instance/b"}, {Op: "Finish", Name: "service/shop/pipeline"},
 }
 
 // randomAction is anything that might be asked for next. Ends of runs and what
@@ -87,6 +89,9 @@ func randomAction(r *rand.Rand, w *world) action {
 		"CreateService", "CreateService", "CreateService", "UpdateService", "UpdateService", "UpdateService", "DescribeService", "DeleteService",
 		"CreateInstance", "UpdateInstance", "UpdateInstance", "CancelInstance", "UpdatePipeline", "CancelPipeline",
 	), Minor: -1}
+	if strings.HasPrefix(a.Op, "Delete") && r.IntN(3) > 0 {
+		a.Op = pick("UpdateInstance", "UpdateInstance", "CreateInstance")
+	}
 	a.Kind = pick("e", "s")
 	if strings.Contains(a.Op, "Environment") {
 		a.Kind = "e"
@@ -143,10 +148,55 @@ func randomAction(r *rand.Rand, w *world) action {
 		a.Name, a.Child, a.Environment = pick(walkServices...), pick(walkInstances...), pick(walkEnvironments...)
 		version(2)
 	}
+	if r.IntN(5) > 0 {
+		a.meet(pick, w)
+	}
 	if !strings.HasPrefix(a.Op, "Update") || a.Op == "UpdateService" || a.Op == "UpdateTemplate" {
 		a.Type = ""
 	}
 	return a
+}
+
+// meet makes an action be about something that there is, or that may come to be.
+func (a *action) meet(pick func(...string) string, w *world) {
+	about := func(name *string, there []string) {
+		if len(there) > 0 && !slices.Contains(there, *name) {
+			*name = pick(there...)
+		}
+	}
+	if strings.HasPrefix(a.Op, "Update") && (a.Type == "NONE" || a.Type == "CURRENT_VERSION") {
+		a.Major, a.Minor = 0, -1 // they take none
+	}
+	switch a.Op {
+	case "UpdateEnvironment", "DeleteEnvironment", "CancelEnvironment":
+		about(&a.Name, slices.Sorted(maps.Keys(w.environments)))
+	case "UpdateService", "DescribeService", "DeleteService", "CreateInstance", "UpdatePipeline", "CancelPipeline":
+		about(&a.Name, slices.Sorted(maps.Keys(w.services)))
+	case "UpdateInstance", "CancelInstance":
+		instance := a.Name + "/" + a.Child
+		about(&instance, w.instances())
+		for _, c := range w.components {
+			if _, _, attached := strings.Cut(c.attached, "/"); attached && a.Type != "NONE" {
+				instance = c.attached
+			}
+		}
+		a.Name, a.Child, _ = strings.Cut(instance, "/")
+	case "CreateEnvironment", "CreateService":
+		if w.templates[a.Kind+"/"+a.Template] == nil || !w.templates[a.Kind+"/"+a.Template].has(a.Major) {
+			a.Template, a.Major = map[string]string{"e": "net", "s": "web"}[a.Kind], 1
+		}
+	case "PublishVersion", "DeleteVersion":
+		if t := w.templates[a.Kind+"/"+a.Template]; t != nil {
+			version := fmt.Sprintf("%d.%d", a.Major, a.Minor)
+			var there []string
+			for v := range t.versions {
+				there = append(there, v.String())
+			}
+			slices.Sort(there)
+			about(&version, there)
+			_, _ = fmt.Sscanf(version, "%d.%d", &a.Major, &a.Minor)
+		}
+	}
 }
 
 // walker takes the same steps on a server and in the model.
