@@ -82,7 +82,7 @@ JINJA_SEED ?= 1
 .PHONY: test-jinja
 test-jinja: ## Random templates against Python's Jinja2, for JINJA_TIME (2m)
 	@if python=$$(./scripts/setup-python-clients.sh)/python3 && $$python -c 'import jinja2'; then \
-	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) HADRON_JINJA_SEED=$(JINJA_SEED) nice $(GO) test -count=1 -run "AsPython|AsInPython" -timeout 2h ./internal/jinja; \
+	  HADRON_JINJA_PYTHON=$$python HADRON_JINJA_DIFF=$(JINJA_TIME) HADRON_JINJA_SEED=$(JINJA_SEED) nice $(GO) test -count=1 -v -run "AsPython|AsInPython" -timeout 2h ./internal/jinja; \
 	elif [ "$${CI:-}" = true ]; then echo "Python's Jinja2 cannot be set up"; exit 1; \
 	else echo "skipped: TestSameAsPython, because Python's Jinja2 cannot be set up"; fi
 

@@ -382,7 +382,8 @@ test("the main pages have no accessibility problem, and good contrast in the dar
 test("narrow screens need no sideways scrolling", async () => {
   const page = await visitor({ viewport: { width: 390, height: 800 } });
   await signIn(page);
-  for (const path of ["/", "/services/hello", "/services/new?template=web-service", "/templates/service/web-service/1/0"]) {
+  const deployment = `/deployments/${api("list-deployments", {}).deployments[0].id}`;
+  for (const path of ["/", "/services/hello", "/services/new?template=web-service", "/templates/service/web-service/1/0", "/behind?show=all", "/access/users/reader", deployment]) {
     await page.goto("/console" + path);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
