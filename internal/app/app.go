@@ -31,6 +31,7 @@ import (
 	"github.com/hadronhq/hadron/internal/console"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/events"
 	"github.com/hadronhq/hadron/internal/forge"
 	"github.com/hadronhq/hadron/internal/git"
 	"github.com/hadronhq/hadron/internal/jobs"
@@ -58,6 +59,8 @@ type Server struct {
 	config  Config
 	worker  *jobs.Worker
 	http    *http.Server
+	metrics *metrics
+	teller  *events.Teller // nil: nobody is told of status changes
 	log     *slog.Logger
 	node    string // names this process among those that share the database
 
@@ -102,7 +105,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	s := &Server{
-		config: c, log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
+		config: c, metrics: newMetrics(Version), log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
 		served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {},
 	}
 	defer func() {
@@ -141,6 +144,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.URL = publicURL(c, o.listener.Addr())
 	s.aws = newReader(c, s.keys)
+	if s.teller, err = s.newTeller(c, s.aws.Identity); err != nil {
+		return s, err
+	}
 	if s.states, err = newStates(s.store, s.keys, log); err != nil {
 		return s, err
 	}
@@ -189,6 +195,9 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 	if syncer != nil {
 		maps.Copy(handlers, syncer.Handlers())
 		watches = append(watches, syncer.Watch)
+	}
+	if s.teller != nil {
+		watches = append(watches, s.teller.Watch)
 	}
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopWatch = stop
@@ -239,11 +248,10 @@ func (s *Server) library(c Config) *bundle.Library {
 func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	verifier := &auth.Verifier{Keys: k}
 	g := &guard{plane: plane, account: s.config.AccountID}
-	m := newMetrics(Version)
 	access := accessLog(s.log)
 	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
 		Authenticate: g.authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
-		Observe: func(ctx context.Context, f awsjson.Finished) { m.observe(ctx, f); access(ctx, f) },
+		Observe: func(ctx context.Context, f awsjson.Finished) { s.metrics.observe(ctx, f); access(ctx, f) },
 	})
 	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Finished: g.sts}
 	if s.config.AWSSignIn != "" {
@@ -252,7 +260,7 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
 		Handler: &routes{
-			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: m.handler(), console: pages,
+			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
 			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
 		},
 		ReadHeaderTimeout: 10 * time.Second,

@@ -122,6 +122,23 @@ type Config struct {
 	SecretsmanagerEndpoint string `setting:"secretsmanager-endpoint"`
 	// SsmEndpoint is the base URL of the Parameter Store, if not AWS's.
 	SsmEndpoint string `setting:"ssm-endpoint"`
+	// EventWebhook is a URL that every status change is POSTed to, in the shape
+	// of Proton's events on EventBridge (docs/events.md).
+	EventWebhook string `setting:"event-webhook" secret:"true"`
+	// EventCloudevents is a URL that every status change is POSTed to as a
+	// CloudEvent.
+	EventCloudevents string `setting:"event-cloudevents" secret:"true"`
+	// EventSecret is what POSTed events are signed with, as the Standard Webhooks
+	// specification says: any text, or whsec_ and base64.
+	EventSecret string `setting:"event-secret" secret:"true"`
+	// EventFile is a file that every status change is appended to, one JSON
+	// object in each line; - is standard output.
+	EventFile string `setting:"event-file"`
+	// EventBus is the name or ARN of an event bus of real EventBridge that status
+	// changes are put on, with the server's own AWS identity.
+	EventBus string `setting:"event-bus"`
+	// EventbridgeEndpoint is the base URL of EventBridge, if not AWS's.
+	EventbridgeEndpoint string `setting:"eventbridge-endpoint"`
 	// QuotaTemplates is how many templates an account may have in a Region,
 	// environment and service templates together.
 	QuotaTemplates int `setting:"quota-templates" default:"1000"`
@@ -160,6 +177,7 @@ func (c Config) Check() error {
 	for name, text := range map[string]string{
 		"public-url": c.PublicURL, "cloudformation-endpoint": c.CloudformationEndpoint, "sts-endpoint": c.StsEndpoint,
 		"s3-endpoint": c.S3Endpoint, "secretsmanager-endpoint": c.SecretsmanagerEndpoint, "ssm-endpoint": c.SsmEndpoint,
+		"eventbridge-endpoint": c.EventbridgeEndpoint,
 	} {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 			fail(name, "%q is not a URL, as in https://hadron.example.com", text)
@@ -185,6 +203,9 @@ func (c Config) Check() error {
 	}
 	if _, err := c.bundleLimits(); err != nil {
 		fail("bundle-limits", "%v", err)
+	}
+	if _, err := c.eventTargets(nil); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Concurrency < 1 {
 		fail("concurrency", "%d is not a positive number", c.Concurrency)

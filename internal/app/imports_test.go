@@ -51,6 +51,7 @@ var mayImport = map[string]string{
 	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",
 	"internal/sts":                   "auth proton store",
+	"internal/events":                "identity proton store",
 
 	"internal/app": "*",
 	"cmd/hadron":   "cli",

@@ -87,7 +87,7 @@ func (r *Reader) Secret(ctx context.Context, who Who, reference string) (string,
 	}
 	more := append(strings.SplitN(rest, ":", 3), "", "", "")
 	client := secretsmanager.New(secretsmanager.Options{
-		Region: regionOf(id, who.Region), Credentials: r.Identity.Credentials(who.Region, who.Role),
+		Region: identity.RegionOf(id, who.Region), Credentials: r.Identity.Credentials(who.Region, who.Role),
 		BaseEndpoint: identity.Endpoint(r.SecretsEndpoint), HTTPClient: identity.HTTPClient(), Retryer: identity.Retryer(0),
 	})
 	out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: given(more[1]), VersionId: given(more[2])})
@@ -106,7 +106,7 @@ func (r *Reader) Secret(ctx context.Context, who Who, reference string) (string,
 // Parameter returns the value of a parameter, decrypted.
 func (r *Reader) Parameter(ctx context.Context, who Who, name string) (string, error) {
 	client := ssm.New(ssm.Options{
-		Region: regionOf(name, who.Region), Credentials: r.Identity.Credentials(who.Region, who.Role),
+		Region: identity.RegionOf(name, who.Region), Credentials: r.Identity.Credentials(who.Region, who.Role),
 		BaseEndpoint: identity.Endpoint(r.SSMEndpoint), HTTPClient: identity.HTTPClient(), Retryer: identity.Retryer(0),
 	})
 	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
@@ -114,14 +114,6 @@ func (r *Reader) Parameter(ctx context.Context, who Who, name string) (string, e
 		return "", identity.Explain(err, who.Role)
 	}
 	return aws.ToString(out.Parameter.Value), nil
-}
-
-// regionOf is the Region that an ARN names, or else the default.
-func regionOf(id, otherwise string) string {
-	if parts := strings.Split(id, ":"); len(parts) > 4 && parts[0] == "arn" && parts[3] != "" {
-		return parts[3]
-	}
-	return otherwise
 }
 
 func given(text string) *string {

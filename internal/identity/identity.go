@@ -206,3 +206,11 @@ func Endpoint(url string) *string {
 	}
 	return &url
 }
+
+// RegionOf is the Region that an ARN names; otherwise for other names.
+func RegionOf(name, otherwise string) string {
+	if parts := strings.Split(name, ":"); len(parts) > 4 && parts[0] == "arn" && parts[3] != "" {
+		return parts[3]
+	}
+	return otherwise
+}

@@ -16,7 +16,7 @@ var accountConnections = newTable("account_connections", 1, func(c *proton.Accou
 		{"status", &c.Status}, {"requested_at", (*instant)(&c.RequestedAt)}, {"last_modified_at", (*instant)(&c.LastModifiedAt)},
 		{"revision", &c.Revision},
 	}
-}, func(c *proton.AccountConnection) *int64 { return &c.Revision })
+}, func(c *proton.AccountConnection) *int64 { return &c.Revision }).announced(4, (*proton.AccountConnection).ARN)
 
 // AccountConnection reads a connection; ok is false without it. It belongs to
 // two accounts, so the caller checks whose it is.

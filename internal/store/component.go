@@ -16,7 +16,7 @@ var components = newTable("components", 3, func(c *proton.Component) []column {
 		{"last_client_token", &c.LastClientToken}, {"last_modified_at", (*instant)(&c.LastModifiedAt)},
 		{"revision", &c.Revision},
 	}, deployableColumns(&c.Deployable)...)
-}, func(c *proton.Component) *int64 { return &c.Revision }).counted("'', 0, 0, status").long("service_spec", "template_file", "manifest", "spec")
+}, func(c *proton.Component) *int64 { return &c.Revision }).counted("'', 0, 0, status").announced(3, (*proton.Component).ARN).long("service_spec", "template_file", "manifest", "spec")
 
 // Component reads a component. NotFound without it.
 func (tx *Tx) Component(ctx context.Context, s proton.Scope, name string) (proton.Component, error) {

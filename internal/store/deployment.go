@@ -28,7 +28,7 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
 		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)},
 	}
-}, nil).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
+}, nil).announced(3, (*proton.Deployment).ARN).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
 func work(d proton.Deployment) jobs.Job {
 	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt}
@@ -111,7 +111,8 @@ func (tx *Tx) DeleteDeployment(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return deployments.delete(ctx, tx, id)
+	_, err := tx.exec(ctx, deployments.remove, id) // which is no event: only the record goes
+	return err
 }
 
 // DeploymentFilter selects deployments; empty fields do not restrict.
@@ -187,8 +188,8 @@ func (tx *Tx) SaveHeldDeployment(ctx context.Context, d proton.Deployment) error
 	}
 	values := deployments.values(&row)
 	args := append(append([]any{}, values[1:]...), d.ID, d.Attempt)
-	n, err := tx.execCount(ctx, deployments.update+" AND attempt = ?", args...)
-	if err == nil && n == 0 {
+	held, err := deployments.write(ctx, tx, deployments.update+" AND attempt = ?", args, []any{d.ID}, 1, 1)
+	if err == nil && !held {
 		err = jobs.ErrLost
 	}
 	return err

@@ -32,7 +32,7 @@ var environments = newTable("environments", 3, func(e *proton.Environment) []col
 		{"request_hash", &e.Creation.RequestHash}, {"modified", (*flag)(&e.Creation.Modified)},
 		{"revision", &e.Revision},
 	}, deployableColumns(&e.Deployable)...)
-}, func(e *proton.Environment) *int64 { return &e.Revision }).counted("template_name, major, minor, status").long("spec")
+}, func(e *proton.Environment) *int64 { return &e.Revision }).counted("template_name, major, minor, status").announced(3, (*proton.Environment).ARN).long("spec")
 
 // Environment reads an environment. NotFound without it.
 func (tx *Tx) Environment(ctx context.Context, s proton.Scope, name string) (proton.Environment, error) {

@@ -18,7 +18,7 @@ var services = newTable("services", 3, func(s *proton.Service) []column {
 		{"request_hash", &s.Creation.RequestHash}, {"modified", (*flag)(&s.Creation.Modified)},
 		{"revision", &s.Revision},
 	}
-}, func(s *proton.Service) *int64 { return &s.Revision }).counted("template_name, lowest_major, lowest_minor, status").long("spec", "update_json")
+}, func(s *proton.Service) *int64 { return &s.Revision }).counted("template_name, lowest_major, lowest_minor, status").announced(3, (*proton.Service).ARN).long("spec", "update_json")
 
 var serviceInstances = newTable("service_instances", 4, func(i *proton.ServiceInstance) []column {
 	return append([]column{
@@ -26,14 +26,15 @@ var serviceInstances = newTable("service_instances", 4, func(i *proton.ServiceIn
 		{"environment_name", &i.EnvironmentName}, {"template_name", &i.TemplateName}, {"position", &i.Position},
 		{"last_client_token", &i.LastClientToken}, {"revision", &i.Revision},
 	}, deployableColumns(&i.Deployable)...)
-}, func(i *proton.ServiceInstance) *int64 { return &i.Revision }).counted("template_name, major, minor, status").ofServices().long("spec")
+}, func(i *proton.ServiceInstance) *int64 { return &i.Revision }).counted("template_name, major, minor, status").ofServices().
+	announced(4, (*proton.ServiceInstance).ARN).long("spec")
 
 var pipelines = newTable("pipelines", 3, func(p *proton.Pipeline) []column {
 	return append([]column{
 		{"account", &p.Account}, {"region", &p.Region}, {"service_name", &p.ServiceName},
 		{"template_name", &p.TemplateName}, {"revision", &p.Revision},
 	}, deployableColumns(&p.Deployable)...)
-}, func(p *proton.Pipeline) *int64 { return &p.Revision }).counted("template_name, major, minor, status").ofServices()
+}, func(p *proton.Pipeline) *int64 { return &p.Revision }).counted("template_name, major, minor, status").ofServices().announced(3, (*proton.Pipeline).ARN)
 
 // Service reads a service. NotFound without it.
 func (tx *Tx) Service(ctx context.Context, s proton.Scope, name string) (proton.Service, error) {

@@ -39,6 +39,9 @@ type Store struct {
 	bell    *doorbell // of a PostgreSQL database
 	looks   int       // lookedAt, if not that
 	closed  sync.Once
+
+	targets  []string // of events
+	happened func()   // called after a transaction with events
 }
 
 // Commits are flushed by a flusher, checkpoints by SQLite.
@@ -153,6 +156,7 @@ type Tx struct {
 	enqueued bool
 	after    []func()
 	tallies  map[group]int64 // what this transaction changes of how many there are
+	changes  []change        // of statuses
 }
 
 // View runs f with a consistent, read-only view. It may run f again, like Update.
@@ -190,7 +194,7 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 			return err
 		}
 	}
-	if err := tx.writeTallies(ctx); err != nil {
+	if err := errors.Join(tx.writeTallies(ctx), tx.writeEvents(ctx)); err != nil {
 		return err
 	}
 	if !tx.writes {

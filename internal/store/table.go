@@ -21,9 +21,11 @@ type table[T any] struct {
 	name     string
 	keys     int // the first columns are the key
 	columns  func(*T) []column
-	revision func(*T) *int64 // nil: rows are not versioned
-	tally    string          // the columns that say which group a row counts in; empty: not counted
-	part     bool            // rows are parts of a service, whose name is third in the key
+	revision func(*T) *int64     // nil: rows are not versioned
+	tally    string              // the columns that say which group a row counts in; empty: not counted
+	arn      func(*T) proton.ARN // of rows whose status changes are announced; nil: they are not
+	identity int                 // how many of the first columns arn needs
+	part     bool                // rows are parts of a service, whose name is third in the key
 
 	names                           []string
 	selects, insert, update, remove string
@@ -62,32 +64,61 @@ func (t *table[T]) counted(tally string) *table[T] {
 	return t
 }
 
+// announced makes changes of the rows' status known. arn needs the first
+// identity columns.
+func (t *table[T]) announced(identity int, arn func(*T) proton.ARN) *table[T] {
+	t.identity, t.arn = identity, arn
+	return t
+}
+
 // ofServices makes versions of the table's rows count for their service.
 func (t *table[T]) ofServices() *table[T] {
 	t.part = true
 	return t
 }
 
-// tallyOf reads the group of the row with a key. sql.ErrNoRows without it.
-func (t *table[T]) tallyOf(ctx context.Context, tx *Tx, key []any, g *tallied) error {
-	return tx.queryRow(ctx, "SELECT "+t.tally+" FROM "+t.name+" WHERE "+strings.Join(t.names[:t.keys], " = ? AND ")+" = ?", key, g.dest())
+// groupOf reads columns of the row with a key. sql.ErrNoRows without it.
+func (t *table[T]) groupOf(ctx context.Context, tx *Tx, group string, key []any, g *tallied) error {
+	return tx.queryRow(ctx, "SELECT "+group+" FROM "+t.name+" WHERE "+strings.Join(t.names[:t.keys], " = ? AND ")+" = ?", key, g.dest())
 }
 
-// write runs a statement that changes the row with a key, and counts the row
-// from the group it was in to the one it is in. False if there was no such row.
+// group is the columns that say what is noticed of a row when it is written;
+// empty if nothing is.
+func (t *table[T]) group(tx *Tx) string {
+	if t.tally == "" && t.arn != nil && len(tx.store.targets) > 0 {
+		return "'', 0, 0, status"
+	}
+	return t.tally
+}
+
+// write runs a statement that changes the row with a key, counts the row from
+// the group it was in to the one it is in, and announces a change of its
+// status. False if there was no such row.
 func (t *table[T]) write(ctx context.Context, tx *Tx, statement string, args, key []any, was, is int64) (bool, error) {
-	if t.tally == "" {
+	group := t.group(tx)
+	if group == "" {
 		n, err := tx.execCount(ctx, statement, args...)
 		return n > 0, err
 	}
 	var before, after tallied
 	if was > 0 && is > 0 {
-		if err := t.tallyOf(ctx, tx, key, &before); err != nil {
+		if err := t.groupOf(ctx, tx, group, key, &before); err != nil {
 			return false, ignoreNoRows(err)
 		}
 	}
-	if err := tx.queryRow(ctx, statement+" RETURNING "+t.tally, args, after.dest()); err != nil {
+	var row T
+	dest, returning := after.dest(), group
+	if t.arn != nil {
+		dest, returning = append(dest, t.values(&row)[:t.identity]...), returning+", "+strings.Join(t.names[:t.identity], ", ")
+	}
+	if err := tx.queryRow(ctx, statement+" RETURNING "+returning, args, dest); err != nil {
 		return false, ignoreNoRows(err)
+	}
+	if t.arn != nil {
+		t.announce(tx, &row, before, after, is > 0)
+	}
+	if t.tally == "" {
+		return true, nil
 	}
 	if was > 0 && is > 0 {
 		tx.tally(t.name, key, before, -1)
@@ -97,6 +128,15 @@ func (t *table[T]) write(ctx context.Context, tx *Tx, statement string, args, ke
 		return true, tx.lowerService(ctx, key)
 	}
 	return true, nil
+}
+
+// announce tells of a row that was written, or removed.
+func (t *table[T]) announce(tx *Tx, row *T, before, after tallied, is bool) {
+	if is {
+		tx.announce(t.arn(row), before.status, after.status)
+	} else {
+		tx.announce(t.arn(row), after.status, deleted)
+	}
 }
 
 func ignoreNoRows(err error) error {

@@ -126,7 +126,7 @@ func (tx *Tx) lowerService(ctx context.Context, key []any) error {
 		return err
 	}
 	var was, now tallied
-	err = services.tallyOf(ctx, tx, key[:3], &was)
+	err = services.groupOf(ctx, tx, services.tally, key[:3], &was)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && was.major == lowest.Major && was.minor == lowest.Minor {
 		return nil
 	}

@@ -20,7 +20,8 @@ var templates = newTable("templates", 4, func(t *proton.Template) []column {
 		{"request_hash", &t.Creation.RequestHash}, {"modified", (*flag)(&t.Creation.Modified)},
 		{"revision", &t.Revision},
 	}
-}, func(t *proton.Template) *int64 { return &t.Revision }).counted("kind, 0, 0, ''")
+}, func(t *proton.Template) *int64 { return &t.Revision }).
+	counted("kind, 0, 0, CASE WHEN recommended_major > 0 THEN 'PUBLISHED' ELSE 'DRAFT' END").announced(4, (*proton.Template).ARN)
 
 var templateVersions = newTable("template_versions", 6, func(v *proton.TemplateVersion) []column {
 	return []column{
@@ -34,7 +35,7 @@ var templateVersions = newTable("template_versions", 6, func(v *proton.TemplateV
 		{"created_at", (*instant)(&v.CreatedAt)}, {"last_modified_at", (*instant)(&v.LastModifiedAt)},
 		{"revision", &v.Revision},
 	}
-}, func(v *proton.TemplateVersion) *int64 { return &v.Revision }).long("schema_text", "warnings_json")
+}, func(v *proton.TemplateVersion) *int64 { return &v.Revision }).announced(6, (*proton.TemplateVersion).ARN).long("schema_text", "warnings_json")
 
 // Template reads a template. NotFound without it.
 func (tx *Tx) Template(ctx context.Context, s proton.Scope, kind proton.TemplateKind, name string) (proton.Template, error) {

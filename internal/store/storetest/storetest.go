@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"syncs are claimed and polled":       syncsAreClaimedAndPolled,
 		"logs are numbered":                  logsAreNumbered,
 		"deployments are recorded":           deploymentsAreRecorded,
+		"status changes are kept for each":   statusChangesAreKeptForEachTarget,
+		"one server tells a target":          oneServerTellsATarget,
 		"tags":                               tags,
 		"client tokens":                      clientTokens,
 		"bundles":                            bundles,
