@@ -280,4 +280,12 @@ func TestPullRequestsOfManyResourcesDoNotMeet(t *testing.T) {
 			t.Fatalf("the branch is at %s, not back at %s", again.Head.SHA, pull.Head.SHA)
 		}
 	}
+	// Somebody writes the same file on the base: Gitea says that they conflict, and
+	// the branch is made anew so that they do not.
+	const file = "environments/one/shop-a/main.tf"
+	g.Push(t, repository, "main", file, []byte("# by hand\n"))
+	g.Merge(t, repository, pull.Number)
+	if got := g.Content(t, repository, "main", file); !strings.HasSuffix(got, "# web\n") {
+		t.Errorf("merged: %s", got)
+	}
 }

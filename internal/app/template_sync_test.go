@@ -193,7 +193,7 @@ func TestEnvironmentAndServiceTemplateMayComeInOneCommit(t *testing.T) {
 	f.syncTemplate(t, api.TemplateTypeService, "web", "")
 	f.syncTemplate(t, api.TemplateTypeEnvironment, "net", "")
 	files := environmentFiles("net/v1", "")
-	for name, text := range serviceFiles("web/v1", "compatible_environments:\n  - net:1\nsupported_component_sources:\n  - DIRECTLY_DEFINED\n") {
+	for name, text := range serviceFiles("web/v1", "compatible_environment:\n  - net:1\nsupported_component_sources:\n  - DIRECTLY_DEFINED\n") {
 		files[name] = text
 	}
 	for name, text := range serviceFiles("web/v2", "") {
@@ -208,6 +208,10 @@ func TestEnvironmentAndServiceTemplateMayComeInOneCommit(t *testing.T) {
 	v := must(f.GetServiceTemplateVersion(ctx, &api.GetServiceTemplateVersionInput{TemplateName: p("web"), MajorVersion: p("1"), MinorVersion: p("0")}))(t).ServiceTemplateVersion
 	if len(v.CompatibleEnvironmentTemplates) != 1 || *v.CompatibleEnvironmentTemplates[0].TemplateName != "net" || len(v.SupportedComponentSources) != 1 {
 		t.Errorf("version: %+v", v)
+	}
+	noticed := must(f.ListTemplateVersionWarnings(ctx, &api.ListTemplateVersionWarningsInput{TemplateName: p("web"), TemplateType: api.Ptr(api.HadronTemplateTypeService), MajorVersion: p("1"), MinorVersion: p("0")}))(t)
+	if want := ".template-registration.yaml:2: compatible_environment is taken for compatible_environments"; len(noticed.Warnings) == 0 || noticed.Warnings[0] != want {
+		t.Errorf("warnings: %q, want %q first", noticed.Warnings, want)
 	}
 	definitions := must(f.ListRepositorySyncDefinitions(ctx, &api.ListRepositorySyncDefinitionsInput{RepositoryName: p("acme/templates"), RepositoryProvider: github, SyncType: api.Ptr(api.SyncTypeTemplateSync)}))(t).SyncDefinitions
 	if len(definitions) != 2 || *definitions[0].Target != f.arn("environment-template/net") || *definitions[0].Directory != "/" || *definitions[0].Branch != "main" {

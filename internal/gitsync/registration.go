@@ -55,7 +55,9 @@ func parseRegistration(text []byte, v *proton.TemplateVersion) error {
 	}
 	list := doc.Get("compatible_environments")
 	if list.IsNull() {
-		list = doc.Get("compatible_environment") // misspelt so in published templates
+		if list = doc.Get("compatible_environment"); !list.IsNull() { // misspelt so in published templates
+			v.Warnings = append(v.Warnings, fmt.Sprintf("%s:%d: compatible_environment is taken for compatible_environments", registrationFile, list.Line))
+		}
 	}
 	if list.IsNull() || list.Kind != schema.List {
 		return errors.New("compatible_environments is missing: it must be a list of \"template:major\"")

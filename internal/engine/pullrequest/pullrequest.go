@@ -203,7 +203,7 @@ func (d *Driver) follow(ctx context.Context, r engine.Run, a Access, p progress,
 
 // secondLook is how soon a conflict is looked at again before something is done
 // about it.
-const secondLook = 5 * time.Second
+const secondLook = 3 * time.Second
 
 // giveUp ends a run that nobody has decided in time.
 func (d *Driver) giveUp(ctx context.Context, r engine.Run, a Access, p progress, pull *forge.PullRequest) (engine.Status, error) {
