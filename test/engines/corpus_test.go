@@ -81,9 +81,17 @@ func TestSamplesOfTheVendorGoUpAreUpdatedAndComeDownOnMoto(t *testing.T) {
 		if log := s.environmentLog(environment + "-prod"); !strings.Contains(log, "UPDATE_COMPLETE") {
 			t.Errorf("environment %s was not updated:\n%s", environment, log)
 		}
+		for _, name := range services { // all at once; then each is waited for
+			must(s.DeleteService(ctx, &api.DeleteServiceInput{Name: &name}))(t)
+		}
+	}
+	for environment, services := range onMoto {
 		for _, name := range services {
 			s.deleteService(name)
 		}
+		must(s.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: p(environment + "-prod")}))(t)
+	}
+	for environment := range onMoto {
 		comesDown(t, s, environment+"-prod")
 	}
 }
