@@ -97,3 +97,49 @@ func TestEnvironmentIsProvisionedThroughAnAccountConnection(t *testing.T) {
 		t.Errorf("accepted after it was rejected: %v", err)
 	}
 }
+
+// A connection that is accepted in place of one that was deleted is what the
+// environment and all that lives in it are provisioned through from then on.
+func TestAcceptedConnectionTakesTheDeletedOnesPlace(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	ctx := t.Context()
+	const other = "111122223333"
+	environmentAccount := f.accountClient(t, other)
+	connect := func() *string {
+		t.Helper()
+		c := must(environmentAccount.CreateEnvironmentAccountConnection(ctx, &api.CreateEnvironmentAccountConnectionInput{
+			EnvironmentName: p("one"), ManagementAccountId: &f.account, RoleArn: p("arn:aws:iam::" + other + ":role/provision")}))(t).EnvironmentAccountConnection
+		must(f.AcceptEnvironmentAccountConnection(ctx, &api.AcceptEnvironmentAccountConnectionInput{Id: c.Id}))(t)
+		return c.Id
+	}
+	first := connect()
+	must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"), TemplateMajorVersion: p("1"),
+		Spec: p("proton: EnvironmentSpec\n"), EnvironmentAccountConnectionId: first}))(t)
+	f.waitEnvironment(t, "one", api.DeploymentStatusSucceeded)
+	must(f.CreateService(ctx, shop()))(t)
+	f.waitService(t, api.ServiceStatusActive)
+
+	must(environmentAccount.DeleteEnvironmentAccountConnection(ctx, &api.DeleteEnvironmentAccountConnectionInput{Id: first}))(t)
+	redeploy := func() api.DeploymentStatus {
+		t.Helper()
+		must(f.UpdateServiceInstance(ctx, &api.UpdateServiceInstanceInput{ServiceName: p("shop"), Name: p("dev"),
+			DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)}))(t)
+		return *f.waitInstance(t, "dev").DeploymentStatus
+	}
+	if got := redeploy(); got != api.DeploymentStatusFailed {
+		t.Errorf("without a connection the instance is %s", got)
+	}
+	second := connect()
+	e := must(f.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: p("one")}))(t).Environment
+	if *e.EnvironmentAccountConnectionId != *second || *e.EnvironmentAccountId != other {
+		t.Errorf("the environment has connection %s to %s, want %s", *e.EnvironmentAccountConnectionId, *e.EnvironmentAccountId, *second)
+	}
+	if got := redeploy(); got != api.DeploymentStatusSucceeded {
+		t.Errorf("through the new connection the instance is %s", got)
+	}
+	if _, err := f.RejectEnvironmentAccountConnection(ctx, &api.RejectEnvironmentAccountConnectionInput{Id: second}); code(err) != "ConflictException" {
+		t.Errorf("the new one is rejected while in use: %v", err)
+	}
+}

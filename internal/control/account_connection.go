@@ -133,13 +133,34 @@ func (p *Plane) changeConnection(ctx context.Context, operation, id string, must
 // can. NotFound, Denied, Conflict.
 func (p *Plane) AcceptEnvironmentAccountConnection(ctx context.Context, in *api.AcceptEnvironmentAccountConnectionInput) (*api.AcceptEnvironmentAccountConnectionOutput, error) {
 	c, err := p.changeConnection(ctx, "AcceptEnvironmentAccountConnection", *in.Id, managementSide,
-		func(_ *store.Tx, c proton.AccountConnection) (proton.AccountConnection, error) {
-			return c.Accept(p.now())
+		func(tx *store.Tx, c proton.AccountConnection) (proton.AccountConnection, error) {
+			c, err := c.Accept(p.now())
+			if err != nil {
+				return c, err
+			}
+			return c, takePlace(ctx, tx, c)
 		})
 	if err != nil {
 		return nil, err
 	}
 	return &api.AcceptEnvironmentAccountConnectionOutput{EnvironmentAccountConnection: toAccountConnection(c)}, nil
+}
+
+// takePlace binds an accepted connection to the environment it names, if that
+// is provisioned in the same account through one that was deleted.
+func takePlace(ctx context.Context, tx *store.Tx, c proton.AccountConnection) error {
+	e, err := tx.Environment(ctx, proton.Scope{Account: c.ManagementAccount, Region: c.Region}, c.EnvironmentName)
+	switch {
+	case proton.IsNotFound(err):
+		return nil
+	case err != nil || e.AccountConnectionID == "" || e.AccountID != c.EnvironmentAccount:
+		return err
+	}
+	if _, ok, err := tx.AccountConnection(ctx, e.AccountConnectionID); ok || err != nil {
+		return err
+	}
+	e.AccountConnectionID = c.ID
+	return tx.SaveEnvironment(ctx, e)
 }
 
 // RejectEnvironmentAccountConnection rejects, for good; only the management
