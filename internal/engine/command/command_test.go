@@ -57,25 +57,8 @@ func newDriver(t *testing.T, change func(*command.Driver)) *command.Driver {
 	return driver
 }
 
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func newRun(commands ...string) (engine.Run, *journal) {
-	j := &journal{}
+func newRun(commands ...string) (engine.Run, *enginetest.Journal) {
+	j := &enginetest.Journal{}
 	return engine.Run{
 		ID: uuid.NewString(), Goal: engine.Apply, ResourceARN: arn, StackName: "AWSProton-dev",
 		AccountID: "123456789012", Region: "us-east-1", Log: j,
@@ -96,7 +79,7 @@ func step(t *testing.T, d *command.Driver, r engine.Run) engine.Status {
 }
 
 // plain returns the log without what the driver itself adds.
-func plain(log *journal) string {
+func plain(log *enginetest.Journal) string {
 	var b strings.Builder
 	for line := range strings.Lines(log.String()) {
 		if !strings.HasPrefix(line, "[hadron] ") {

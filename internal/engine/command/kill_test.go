@@ -14,6 +14,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/command"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
 )
 
 // tree starts, below the shell, children that make themselves hard to find: in
@@ -31,7 +32,7 @@ sleep 100
 
 var treeNames = []string{"shell", "background", "session", "orphan", "bare"}
 
-func treeRun(t *testing.T) (engine.Run, *journal, string) {
+func treeRun(t *testing.T) (engine.Run, *enginetest.Journal, string) {
 	pids := t.TempDir()
 	r, log := newRun("true", tree)
 	r.Build.Variables = map[string]string{"PIDS": pids}

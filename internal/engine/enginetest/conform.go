@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -118,26 +117,8 @@ type suite struct {
 	ctx context.Context
 }
 
-// journal is a run's log as the control plane would keep it.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (s *suite) run(p Plan) (engine.Run, *journal) {
-	j := &journal{}
+func (s *suite) run(p Plan) (engine.Run, *Journal) {
+	j := &Journal{}
 	r := s.World.Run(p)
 	r.Log = j
 	if r.Report == nil {

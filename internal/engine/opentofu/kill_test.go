@@ -74,7 +74,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // killedServer starts a server whose run is in the middle of its apply, and
 // kills it by force, or its supervisor and the tool as well.
-func killedServer(t *testing.T, supervisorToo bool) (root string, r engine.Run, log *journal, pid int) {
+func killedServer(t *testing.T, supervisorToo bool) (root string, r engine.Run, log *enginetest.Journal, pid int) {
 	t.Helper()
 	tofu := enginetest.Tofu(t)
 	root = t.TempDir()
@@ -125,7 +125,7 @@ func restart(t *testing.T, root string) (*backend, *opentofu.Driver) {
 	return b, b.driver(t, filepath.Join(root, "work"), nil)
 }
 
-func recovers(t *testing.T, root string, r engine.Run, log *journal) {
+func recovers(t *testing.T, root string, r engine.Run, log *enginetest.Journal) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(root, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -106,26 +105,9 @@ func (b *backend) driver(t testing.TB, root string, change func(*opentofu.Driver
 	return driver
 }
 
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // newRun returns a run of files, given as name and content.
-func newRun(files ...string) (engine.Run, *journal) {
-	j := &journal{}
+func newRun(files ...string) (engine.Run, *enginetest.Journal) {
+	j := &enginetest.Journal{}
 	r := engine.Run{
 		ID: uuid.NewString(), Goal: engine.Apply, ResourceARN: arn, StackName: "AWSProton-dev",
 		AccountID: "123456789012", Region: "us-east-1", Log: j,
@@ -277,8 +259,6 @@ func alive(pid int) bool {
 	}
 	return !strings.Contains(string(stat), ") Z ")
 }
-
-var _ io.Writer = (*journal)(nil)
 
 func TestOutputsAreTexts(t *testing.T) {
 	enginetest.Tofu(t)

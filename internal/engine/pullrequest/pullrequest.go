@@ -82,16 +82,9 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (eng
 	log := engine.NewLog(r.Log, engine.NewRedactor(r.Secrets...), engine.LogLimits{})
 	defer log.Close()
 	r.Log = log
-	p, err := parse(checkpoint)
-	if err != nil {
-		return engine.Status{}, err
-	}
-	report, err := r.Report(ctx)
-	if err != nil {
-		return engine.Status{}, err
-	}
-	if status, ended := d.reported(r, report); ended {
-		return status, nil
+	p, status, err := d.begin(ctx, r, checkpoint)
+	if err != nil || status.Done {
+		return status, err
 	}
 	access, err := d.Access(ctx, r)
 	if err != nil {
@@ -107,18 +100,26 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (eng
 	return d.follow(ctx, r, access, p, pull)
 }
 
-// reported is the end that automation has reported, if it has.
-func (d *Driver) reported(r engine.Run, report engine.Report) (engine.Status, bool) {
+// begin reads how far a run is. Its status is Done if automation has reported the
+// end.
+func (d *Driver) begin(ctx context.Context, r engine.Run, checkpoint string) (p progress, end engine.Status, err error) {
+	if p, err = parse(checkpoint); err != nil {
+		return p, end, err
+	}
+	report, err := r.Report(ctx)
+	if err != nil {
+		return p, end, err
+	}
 	switch report.Status {
 	case "SUCCEEDED":
-		return engine.Status{Done: true, Outputs: report.Outputs, Resources: resources(r)}, true
+		end = engine.Status{Done: true, Outputs: report.Outputs, Resources: resources(r)}
 	case "FAILED":
 		if report.Message == "" {
 			report.Message = "The deployment was reported as failed."
 		}
-		return engine.Status{Done: true, Failure: report.Message}, true
+		end = engine.Status{Done: true, Failure: report.Message}
 	}
-	return engine.Status{}, false
+	return p, end, nil
 }
 
 // resources is what Proton listed of such a resource: its folder.
@@ -221,16 +222,9 @@ func (d *Driver) giveUp(ctx context.Context, r engine.Run, a Access, p progress,
 
 // Cancel closes the pull request of a run. One that is merged can't be undone.
 func (d *Driver) Cancel(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
-	p, err := parse(checkpoint)
-	if err != nil {
-		return engine.Status{}, err
-	}
-	report, err := r.Report(ctx)
-	if err != nil {
-		return engine.Status{}, err
-	}
-	if status, ended := d.reported(r, report); ended {
-		return status, nil
+	p, status, err := d.begin(ctx, r, checkpoint)
+	if err != nil || status.Done {
+		return status, err
 	}
 	a, err := d.Access(ctx, r)
 	if err != nil {
