@@ -70,7 +70,7 @@ type measured struct {
 	first, later [2][]time.Duration
 }
 
-// round measures the first deployment on a fresh server and two later ones,
+// round measures the first deployment of a template and two later ones,
 // each right after the same by hand, so that both meet the same machine.
 func (m *measured) round(ctx context.Context, program, dir string) error {
 	hand, err := newHand(program, filepath.Join(dir, "hand"))

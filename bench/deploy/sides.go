@@ -41,6 +41,9 @@ variable "environment" { type = object({ name = string, inputs = any }) }
   templates:
     - {file: "*", rendering_engine: hcl, template_language: terraform}
 `
+	// otherFile asks for another init than mainFile.
+	otherFile = `terraform { required_version = ">= 1.0" }
+` + mainFile
 	region = "eu-west-1"
 )
 
@@ -88,36 +91,43 @@ func newServer(ctx context.Context, program, data string) (*server, error) {
 	s := &server{app: a, Client: api.NewClient(&awsjson.HTTP{Endpoint: a.URL, Sign: func(r *http.Request, body []byte) error {
 		return auth.Sign(r, body, a.Root.AccessKeyID, a.Root.SecretAccessKey, "", region, "proton", time.Now())
 	}})}
-	return s, s.publish(ctx)
+	if err := errors.Join(s.put(ctx, "/bundles", nil), s.publish(ctx, "other", otherFile)); err != nil {
+		return s, err
+	}
+	// What a server does for the first time it does not do for a template's sake.
+	if err := s.create(ctx, "other"); err != nil {
+		return s, err
+	}
+	return s, errors.Join(s.end(ctx, "other"), s.publish(ctx, "net", mainFile))
 }
 
 func (s *server) close() { _ = s.app.Close(context.Background()) }
 
-// publish registers the template.
-func (s *server) publish(ctx context.Context) error {
+// publish registers a template.
+func (s *server) publish(ctx context.Context, name, main string) error {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
 	for name, text := range map[string]string{
-		"schema/schema.yaml": schemaFile, "infrastructure/manifest.yaml": manifestFile, "infrastructure/main.tf": mainFile,
+		"schema/schema.yaml": schemaFile, "infrastructure/manifest.yaml": manifestFile, "infrastructure/main.tf": main,
 	} {
 		_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}) // into memory: never fails
 		_, _ = w.Write([]byte(text))
 	}
-	err := errors.Join(w.Close(), z.Close(), s.put(ctx, "/bundles", nil), s.put(ctx, "/bundles/net.tar.gz", b.Bytes()))
+	err := errors.Join(w.Close(), z.Close(), s.put(ctx, "/bundles/"+name+".tar.gz", b.Bytes()))
 	if err != nil {
 		return err
 	}
-	if _, err := s.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: api.Ptr("net")}); err != nil {
+	if _, err := s.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: api.Ptr(name)}); err != nil {
 		return err
 	}
-	_, err = s.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: api.Ptr("net"),
-		Source: &api.TemplateVersionSourceInput{S3: &api.S3ObjectSource{Bucket: api.Ptr("bundles"), Key: api.Ptr("net.tar.gz")}}})
+	_, err = s.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: api.Ptr(name),
+		Source: &api.TemplateVersionSourceInput{S3: &api.S3ObjectSource{Bucket: api.Ptr("bundles"), Key: api.Ptr(name + ".tar.gz")}}})
 	if err != nil {
 		return err
 	}
 	return api.WaiterEnvironmentTemplateVersionRegistered.Every(5*time.Millisecond).Wait(ctx, s.Client,
-		&api.GetEnvironmentTemplateVersionInput{TemplateName: api.Ptr("net"), MajorVersion: api.Ptr("1"), MinorVersion: api.Ptr("0")})
+		&api.GetEnvironmentTemplateVersionInput{TemplateName: api.Ptr(name), MajorVersion: api.Ptr("1"), MinorVersion: api.Ptr("0")})
 }
 
 func (s *server) put(ctx context.Context, path string, body []byte) error {
@@ -139,25 +149,38 @@ func (s *server) put(ctx context.Context, path string, body []byte) error {
 	return nil
 }
 
-// deploy creates the environment, or updates it, and waits for the end. To ask
-// takes time from the tool on the same processors, so that is done only when the
-// end is near.
+// deploy creates the environment, or updates it, and waits for the end.
 func (s *server) deploy(ctx context.Context, n int) error {
-	name, spec := api.Ptr("one"), api.Ptr(fmt.Sprintf("proton: EnvironmentSpec\nspec: {round: %d}\n", n))
 	var err error
 	if n == 0 {
-		_, err = s.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: name, TemplateName: api.Ptr("net"),
-			TemplateMajorVersion: api.Ptr("1"), TemplateMinorVersion: api.Ptr("0"), Spec: spec})
+		err = s.create(ctx, "net")
 	} else {
-		_, err = s.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: name, Spec: spec,
+		_, err = s.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: api.Ptr("net"), Spec: spec(n),
 			DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
 	}
 	if err != nil {
 		return err
 	}
+	return s.end(ctx, "net")
+}
+
+// create creates the environment of a template, which has the template's name.
+func (s *server) create(ctx context.Context, name string) error {
+	_, err := s.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: &name, TemplateName: &name,
+		TemplateMajorVersion: api.Ptr("1"), TemplateMinorVersion: api.Ptr("0"), Spec: spec(0)})
+	return err
+}
+
+func spec(n int) *string {
+	return api.Ptr(fmt.Sprintf("proton: EnvironmentSpec\nspec: {round: %d}\n", n))
+}
+
+// end waits for the end of a deployment. To ask takes time from the tool on the
+// same processors, so that is done only when the end is near.
+func (s *server) end(ctx context.Context, name string) error {
 	time.Sleep(s.quiet)
 	for {
-		out, err := s.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: name})
+		out, err := s.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: &name})
 		switch {
 		case err != nil:
 			return err
