@@ -327,3 +327,34 @@ func (s *server) ask(method, url, body string, status int) {
 		s.t.Fatalf("%s %s: %s", method, url, answer.Status)
 	}
 }
+
+func TestForcedRemovalOfAStackLeavesTheWayFreeForTheNext(t *testing.T) {
+	t.Parallel()
+	aws := cfntest.New(t)
+	s := serve(t, cloudFormation(aws.URL)...)
+	ctx := t.Context()
+	s.environmentTemplate("net", stackEnvironment(strings.Replace(scriptedNet, `{"Value": "{{`, `{"FailDelete": "it is not empty", "Value": "{{`, 1)))
+	s.createEnvironment("one", "net", "{}")
+	s.environmentEnds("one", api.DeploymentStatusSucceeded)
+	must(s.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: p("one")}))(t)
+	if message := s.environmentEnds("one", api.DeploymentStatusDeleteFailed); !strings.Contains(message, "DELETE_FAILED of Net (Test::A::Net): it is not empty") {
+		t.Errorf("message: %s", message)
+	}
+	forced := must(s.ForceDeleteResource(ctx, &api.ForceDeleteResourceInput{Resource: p("environment/one")}))(t)
+	s.eventually("the environment is gone", func() bool {
+		_, err := s.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: p("one")})
+		return code(err) == "ResourceNotFoundException"
+	})
+	d := must(s.GetDeploymentDetails(ctx, &api.GetDeploymentDetailsInput{DeploymentId: &forced.DeploymentIds[0]}))(t).Details
+	if *d.Status != "DELETE_FAILED" || !strings.Contains(api.Value(d.StatusMessage), "it is not empty; the stack was deleted without what stays") {
+		t.Errorf("the forced removal is %s: %s", *d.Status, api.Value(d.StatusMessage))
+	}
+	if _, there := aws.Stack(aws.Calls("CreateChangeSet")[0].Form.Get("StackName")); there {
+		t.Error("the stack is still there")
+	}
+	s.createEnvironment("one", "net", "{size: large}")
+	s.environmentEnds("one", api.DeploymentStatusSucceeded)
+	if got := s.outputs("one")["Net"]; got != "net-large" {
+		t.Errorf("outputs of the next one: %v", s.outputs("one"))
+	}
+}
