@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/forge/forgetest"
 )
 
 // slow is what a forge says that wants to be asked less often.
@@ -136,4 +138,40 @@ func (w *workflow) deploymentLog(t *testing.T, id string) string {
 		text.WriteString(*e.Message + "\n")
 	}
 	return text.String()
+}
+
+// Whichever request of a round is carried out without its answer arriving, the
+// commit is registered once, and the next round says so.
+func TestSyncsThatAreCutOffRegisterACommitOnce(t *testing.T) {
+	t.Parallel()
+	w := onHub(t, func(c *Config) { c.GitPollInterval = 600 })
+	ctx := t.Context()
+	repository := w.hub.Repository(t, "acme/templates")
+	must(w.CreateRepository(ctx, &api.CreateRepositoryInput{Provider: github, Name: p("acme/templates"), ConnectionArn: w.hook.ConnectionArn}))(t)
+	must(w.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: p("net")}))(t)
+	first := repository.Commit(t, "main", environmentFiles("net/v1", "0"))
+	w.syncTemplate(t, api.TemplateTypeEnvironment, "net", "")
+	w.waitTemplateSync(t, api.TemplateTypeEnvironment, "net", "1", first, api.ResourceSyncStatusSucceeded)
+	versions := []string{"1.0 DRAFT"}
+	for n := int32(1); n <= 6; n++ { // a round makes five: two to look, three to fetch
+		var seen atomic.Int32
+		w.hub.Through(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if seen.Add(1) == n {
+				forgetest.Lose(r, next, true)
+			}
+			next.ServeHTTP(rw, r)
+		})
+		sha := repository.Commit(t, "main", environmentFiles("net/v1", fmt.Sprint(n)))
+		status := &api.GetTemplateSyncStatusInput{TemplateName: p("net"), TemplateType: api.Ptr(api.TemplateTypeEnvironment), TemplateVersion: p("1")}
+		eventually(t, fmt.Sprintf("a round that loses request %d is made up for", n), func() bool {
+			w.pushed(t, "acme/templates")
+			time.Sleep(50 * time.Millisecond)
+			latest := must(w.GetTemplateSyncStatus(ctx, status))(t).LatestSync
+			return *latest.TargetRevision.Sha == sha && *latest.Status == api.ResourceSyncStatusSucceeded
+		})
+		versions = append([]string{fmt.Sprintf("1.%d DRAFT", n)}, versions...)
+		if diff := cmp.Diff(versions, w.versions(t, "net")); diff != "" {
+			t.Fatalf("after a round that lost request %d: %s", n, diff)
+		}
+	}
 }
