@@ -87,7 +87,7 @@ test-jinja: ## Random templates against Python's Jinja2, for JINJA_TIME (2m)
 	else echo "skipped: TestSameAsPython, because Python's Jinja2 cannot be set up"; fi
 
 .PHONY: check
-check: ## Formatting, go vet, and whether generated files are up to date
+check: ## Formatting, go vet, licences, and whether generated files are up to date
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
@@ -95,6 +95,8 @@ check: ## Formatting, go vet, and whether generated files are up to date
 	$(GO) test -run TestGeneratedFilesAreUpToDate ./internal/gen
 	@before=$$(cat internal/console/*_templ.go | sha256sum); $(TEMPL) generate -path internal/console -log-level error >/dev/null 2>&1; \
 	if [ "$$before" != "$$(cat internal/console/*_templ.go | sha256sum)" ]; then echo "internal/console: the pages were not generated anew; run make generate"; exit 1; fi
+
+	@./scripts/licences.sh check
 
 # Not a dependency of the product: it only writes the console's _templ.go files.
 TEMPL := $(GO) run github.com/a-h/templ/cmd/templ@v0.3.977
@@ -109,6 +111,10 @@ tools: ## Install what tests drive into .tools: Python clients, moto, OpenTofu
 	@for script in python-clients moto opentofu; do \
 	  ./scripts/setup-$$script.sh || [ "$${CI:-}" != true ] || exit 1; \
 	done
+
+.PHONY: release
+release: ## Build dist/ for all platforms: programs, checksums, SBOMs, licences
+	./scripts/release.sh
 
 .PHONY: bench
 bench: ## Measure, print a table and write bench/results.json
@@ -127,4 +133,4 @@ fuzz: ## Fuzz every target for FUZZTIME (10s)
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; hadron-data stays
-	rm -rf bin .tools
+	rm -rf bin dist .tools
