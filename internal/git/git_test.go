@@ -160,17 +160,17 @@ func TestRepositoriesAreBounded(t *testing.T) {
 func TestHugeFilesNeedLittleMemory(t *testing.T) {
 	t.Parallel()
 	poor := filepath.Join(t.TempDir(), "git")
-	if err := os.WriteFile(poor, []byte("#!/bin/sh\nulimit -v 150000 && exec git \"$@\"\n"), 0o755); err != nil {
+	if err := os.WriteFile(poor, []byte("#!/bin/sh\nulimit -v 78000 && exec git \"$@\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	g, r, remote := serve(t, func(c *git.Config) { c.Program = poor })
-	r.Commit(t, "main", map[string]string{"huge": strings.Repeat("0", 160<<20), "small": "1"})
+	r.Commit(t, "main", map[string]string{"huge": strings.Repeat("0", 80<<20), "small": "1"})
 	c := fetch(t, g, remote, "main")
 	entries, err := c.Tree(t.Context())
-	if err != nil || len(entries) != 2 || entries[0].Size != 160<<20 {
+	if err != nil || len(entries) != 2 || entries[0].Size != 80<<20 {
 		t.Fatalf("entries: %+v %v", entries, err)
 	}
-	if _, err := c.Read(t.Context(), 100<<20, entries...); !errors.Is(err, git.ErrTooLarge) {
+	if _, err := c.Read(t.Context(), 50<<20, entries...); !errors.Is(err, git.ErrTooLarge) {
 		t.Errorf("read: %v", err)
 	}
 	if text, err := c.ReadFile(t.Context(), "small", 10); err != nil || string(text) != "1" {
