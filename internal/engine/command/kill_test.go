@@ -274,3 +274,26 @@ func TestResultOutlivesTheServer(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 }
+
+// Commands that come to their end in the moment that the server's death leaves
+// them have ended, and are not run again.
+func TestCommandsThatEndWhileTheyAreStoppedHaveEnded(t *testing.T) {
+	t.Parallel()
+	r, _, pids := treeRun(t)
+	script := `trap '' TERM; echo '{"A":"b"}' > proton-outputs.json; touch $PIDS/started; sleep 0.4; echo end >> $PIDS/ends`
+	server, d := startServer(t, r, pids, script)
+	eventually(t, "the commands run", func() bool {
+		_, err := os.Stat(filepath.Join(pids, "started"))
+		return err == nil
+	})
+	server.Process.Kill()
+	server.Wait()
+	r.Build.Commands = []string{"echo again >> $PIDS/ends"}
+	st := step(t, d, r)
+	if st.Failure != "" || len(st.Outputs) != 1 || st.Outputs[0] != (engine.Output{Key: "A", Value: "b"}) {
+		t.Errorf("got %+v", st)
+	}
+	if text, _ := os.ReadFile(filepath.Join(pids, "ends")); string(text) != "end\n" {
+		t.Errorf("the commands ended and ran again: %q", text)
+	}
+}

@@ -142,7 +142,7 @@ func (s *overseer) start(log io.Writer) (*os.File, <-chan struct{}, error) {
 }
 
 // watch waits for the end and sees to it that nothing of the run is left. It
-// returns no result if the run was stopped.
+// returns no result if the run was stopped before its end.
 func (s *overseer) watch(stop <-chan time.Duration, log *engine.Log) *result {
 	timer := time.NewTimer(s.Timeout)
 	defer timer.Stop()
@@ -158,6 +158,9 @@ func (s *overseer) watch(stop <-chan time.Duration, log *engine.Log) *result {
 			"CodeBuild build %s failed: command \"%s\" was still running at the time-out of %s", s.BuildID, s.name(command), s.Timeout))}
 	case grace := <-stop:
 		s.shell.Clear(grace, stop)
+		if last, whole := s.at(); whole {
+			return &result{Command: last} // all commands came to their end before they were reached
+		}
 		return nil
 	}
 }
