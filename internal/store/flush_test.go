@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hadronhq/hadron/internal/proton"
 )
@@ -103,10 +104,12 @@ func TestNobodyIsToldOfWhatIsNotDurable(t *testing.T) {
 	go func() { settled <- s.Settled() }()
 	select {
 	case <-updated:
-		t.Error("the update was acknowledged before it was durable")
+		close(flushed)
+		t.Fatal("the update was acknowledged before it was durable")
 	case <-settled:
-		t.Error("a reader was told that all it read is durable")
-	default:
+		close(flushed)
+		t.Fatal("a reader was told that all it read is durable")
+	case <-time.After(50 * time.Millisecond): // in which either would have come
 	}
 	close(flushed)
 	if err := errors.Join(<-updated, <-settled); err != nil {

@@ -84,15 +84,10 @@ func (c *cluster) settled(t *testing.T, a *acknowledged, m marks, within time.Du
 		}
 		if n := m.count(name, "end"); n != 1 {
 			doubled++
-			if n == 0 {
-				t.Errorf("the commands of %s never came to their end", name)
+			if n == 0 || !c.postgres { // on another node commands that had just ended are run again
+				t.Errorf("the commands of %s ended %d times", name, n)
 			}
 		}
-	}
-	// A shell that is killed between its last command's end and saying so has
-	// not ended: its commands are run again. On another node they always are.
-	if may := 1 + len(a.names)/100; doubled > may && !c.postgres {
-		t.Errorf("the commands of %d of %d environments ended more than once; want at most %d", doubled, len(a.names), may)
 	}
 	return lost, doubled
 }
