@@ -159,8 +159,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets, s.aws},
 		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components", PreviewTime: time.Duration(c.PreviewTimeout) * time.Second,
-		StepAttempts: c.StepAttempts,
+		StepAttempts: c.StepAttempts, Observer: s.metrics,
 	})
+	s.metrics.watch(s.store, log)
 	plane, err := s.plane(ctx, c, o.engines)
 	if err != nil {
 		return s, err
@@ -203,6 +204,9 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 	s.stopWatch = stop
 	if err := s.takeUp(ctx, watch); err != nil {
 		return fmt.Errorf("take up unfinished work: %w", err)
+	}
+	for kind, handler := range handlers {
+		handlers[kind] = s.metrics.around(kind, c.Concurrency, handler)
 	}
 	worker, err := s.store.NewWorker(jobs.Config{
 		Logger: s.log, Node: s.node, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp, StopGrace: max(s.stopGrace, time.Millisecond),
@@ -260,7 +264,7 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.http = &http.Server{
 		Handler: &routes{
-			api: handler, buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
+			api: s.metrics.inFlight(handler), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
 			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
 		},
 		ReadHeaderTimeout: 10 * time.Second,

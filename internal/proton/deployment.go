@@ -117,6 +117,8 @@ type Deployment struct {
 	Cause      Cause // of a failure
 	// Forced: the target of a removal is forgotten even if the removal fails.
 	Forced bool
+	// Engine carries it out; empty until it was first rendered and saved.
+	Engine string
 }
 
 func (d Deployment) ARN() ARN { return d.DeploymentARN(d.ID) }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	if err != nil {
 		return p.notRendered(ctx, held, d, log, err)
 	}
-	run.Log = log
+	run.Log, d.Engine = log, string(method)
 	if d.Status == proton.Cancelling {
 		return errCancel
 	}
@@ -129,7 +130,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	}
 	for {
 		log.reached(proton.MilestoneStepped, "")
-		status, err := driver.Step(held, run, d.Checkpoint)
+		status, err := p.step(held, driver, method, run, d.Checkpoint)
 		if cause := context.Cause(held); cause != nil && (err != nil || !status.Done) {
 			return cause
 		}
@@ -239,7 +240,7 @@ func (p *Provisioner) saveCheckpoint(ctx context.Context, d proton.Deployment, c
 		if err != nil {
 			return err
 		}
-		held.Checkpoint, held.Failures = checkpoint, 0
+		held.Checkpoint, held.Failures, held.Engine = checkpoint, 0, d.Engine
 		return tx.SaveHeldDeployment(ctx, held)
 	})
 }
@@ -267,6 +268,7 @@ func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind pr
 		if !reflect.DeepEqual(held.Report, d.Report) || held.Status != d.Status {
 			at = time.Time{} // told of more since it was claimed
 		}
+		held.Engine = cmp.Or(d.Engine, held.Engine)
 		return requeue(ctx, tx, held, proton.Milestone{Kind: kind, Until: at, Message: why})
 	})
 }
@@ -334,9 +336,9 @@ func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) err
 	driver := p.Engines[method]
 	end := proton.Outcome{Cancelled: true}
 	if err == nil {
-		run.Log = log
+		run.Log, d.Engine = log, string(method)
 		var status engine.Status
-		if status, err = driver.Cancel(held, run, d.Checkpoint); status.Done {
+		if status, err = p.stopRun(held, driver, method, run, d.Checkpoint); status.Done {
 			end = outcome(method, run, status)
 		}
 	}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -26,6 +27,7 @@ func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.
 		if err != nil {
 			return err
 		}
+		held.Engine = cmp.Or(d.Engine, held.Engine)
 		if ended, err = held.End(o, p.now()); err != nil {
 			return err
 		}
@@ -44,6 +46,7 @@ func (p *Provisioner) finish(ctx context.Context, d proton.Deployment, o proton.
 		j.write(left)
 	}
 	if err == nil {
+		p.Observer.Ended(ended)
 		p.Logger.InfoContext(ctx, "deployment ended", "deployment", d.ID, "attempt", d.Attempt,
 			"target", string(d.TargetARN()), "goal", string(d.Goal), "status", string(ended.Status))
 	}
@@ -254,6 +257,7 @@ func (p *Provisioner) failWaiting(ctx context.Context, tx *store.Tx, d proton.De
 	if err := tx.SaveDeployment(ctx, ended); err != nil {
 		return err
 	}
+	tx.After(func() { p.Observer.Ended(ended) })
 	pipeline, err := tx.Pipeline(ctx, d.Scope, d.ServiceName)
 	if err != nil {
 		return err

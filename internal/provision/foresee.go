@@ -54,7 +54,7 @@ func (p *Provisioner) foresee(ctx context.Context, d proton.Deployment, driver e
 	if p.PreviewTime <= 0 {
 		return nil
 	}
-	changes, err := preview(ctx, driver, *run, p.PreviewTime)
+	changes, err := p.preview(ctx, driver, method, *run, p.PreviewTime)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -67,7 +67,9 @@ func (p *Provisioner) foresee(ctx context.Context, d proton.Deployment, driver e
 }
 
 // preview asks a driver what a run would change, for a bounded time.
-func preview(ctx context.Context, driver engine.Driver, run engine.Run, limit time.Duration) (engine.Changes, error) {
+func (p *Provisioner) preview(ctx context.Context, driver engine.Driver, method engine.Method, run engine.Run, limit time.Duration) (_ engine.Changes, err error) {
+	ended := p.Observer.Begins(method, "preview")
+	defer func() { ended(resultOf(err)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
 	run.Log = io.Discard
@@ -184,7 +186,7 @@ func (p *Provisioner) previewPlanned(ctx context.Context, d proton.Deployment, a
 		redact := engine.NewRedactor(run.Secrets...)
 		r := proton.Record{Method: string(method), Files: shown(run.Files, redact)}
 		var changes engine.Changes
-		if changes, err = preview(ctx, p.Engines[method], run, callerPreview); err == nil {
+		if changes, err = p.preview(ctx, p.Engines[method], method, run, callerPreview); err == nil {
 			v := kept(changes, redact, p.now())
 			r.Preview = &v
 			return r, nil

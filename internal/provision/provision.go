@@ -41,6 +41,8 @@ type Config struct {
 	Objects Objects
 	Owner   string // names this process in leases
 	Logger  *slog.Logger
+	// Observer is told what is done, for metrics; nil: nobody is.
+	Observer Observer
 
 	// RedeployInstances: a component's deployment that changes what an instance
 	// sees of it is followed by one of the instance.
@@ -78,6 +80,9 @@ func New(c Config) *Provisioner {
 	if c.StepAttempts == 0 {
 		c.StepAttempts = 8
 	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
+	}
 	return &Provisioner{
 		Config: c, now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
 		previews: make(chan struct{}, previewsAtOnce),
@@ -112,12 +117,14 @@ func (p *Provisioner) Watch(ctx context.Context) {
 	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
 		n, err := p.Store.RequeueExpired(ctx)
 		if n > 0 {
+			p.Observer.TookOver("deployments", n)
 			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
 		}
 		if err != nil || !p.Store.Shared() {
 			return err
 		}
 		if n, err = p.Store.TakeBackJobs(ctx); n > 0 {
+			p.Observer.TookOver("jobs", n)
 			p.Logger.WarnContext(ctx, "took over jobs of nodes that are gone", "jobs", n)
 		}
 		return err
@@ -162,6 +169,7 @@ func (p *Provisioner) GiveUp(ctx context.Context, j jobs.Job, cause error) {
 		if err := tx.SaveDeployment(ctx, ended); err != nil {
 			return err
 		}
+		tx.After(func() { p.Observer.Ended(ended) })
 		return p.settleTarget(ctx, tx, ended)
 	})
 	if err != nil {

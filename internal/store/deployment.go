@@ -26,7 +26,7 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"report_json", document{&d.Report}}, {"outputs_json", document{&d.Outputs}}, {"resources_json", document{&d.Resources}},
 		{"attempt", &d.Attempt}, {"lease_owner", &d.LeaseOwner}, {"lease_until", (*instant)(&d.LeaseUntil)},
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
-		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)},
+		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)}, {"engine", &d.Engine},
 	}
 }, nil).announced(3, (*proton.Deployment).ARN).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 

@@ -3,6 +3,8 @@ package crash
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +74,9 @@ func TestFrozenNodeWritesNothing(t *testing.T) {
 	if !deployed(t, other.client(), "e", 30*time.Second) {
 		return
 	}
+	if told := other.metrics(t); !strings.Contains(told, "hadron_takeovers_total{what=\"deployments\"} 1\n") {
+		t.Errorf("the metrics do not tell of the takeover:\n%s", told)
+	}
 	before := history(t, other.client())
 	sleeper.signal(syscall.SIGCONT)
 	time.Sleep(5 * time.Second)
@@ -81,6 +86,21 @@ func TestFrozenNodeWritesNothing(t *testing.T) {
 	if begins, ends := m.count("e", "begin"), m.count("e", "end"); begins != 2 || ends != 1 {
 		t.Errorf("the commands began %d times and ended %d times; want 2 and 1: a frozen node's are stopped before another begins", begins, ends)
 	}
+}
+
+// metrics is what operators read of a node.
+func (n *node) metrics(t *testing.T) string {
+	t.Helper()
+	answer, err := http.Get("http://" + n.address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // A node that stands still in the middle of an apply: its tool is stopped before
