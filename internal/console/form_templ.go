@@ -217,7 +217,7 @@ func resourceFormView(f *resourceForm) templ.Component {
 				}
 			}
 			if f.New && f.Kind == ofEnvironments {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<details><summary>Roles and account</summary>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<details id=\"roles\"><summary>Roles and account</summary>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

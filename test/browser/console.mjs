@@ -148,6 +148,10 @@ test("an environment and a service are made through forms and become active befo
   await page.getByText("The inputs fit the schema.").waitFor();
   await page.getByText("The same with the AWS CLI").click();
   await page.getByText("aws proton create-service").waitFor();
+  // What one has opened stays open while the form is checked.
+  await page.getByLabel("Description").fill("sells things");
+  await page.getByLabel("Description").blur();
+  await page.getByText("--description 'sells things'").waitFor();
   await shot(page, "create-service-filled");
   await page.getByRole("button", { name: "Create service" }).click();
   await page.getByRole("heading", { name: "shop", exact: true }).waitFor();
@@ -220,7 +224,14 @@ test("a reader is refused what a reader may not do, in the API's words", async (
   await signIn(page, { id: key.accessKeyId, secret: key.secretAccessKey });
   await page.goto("/console/environments/new?template=local-network");
   await page.getByLabel("Name").first().fill("mine");
-  await page.getByRole("button", { name: "Create environment" }).click();
+  // To press the button leaves the field, whose check comes back with more
+  // lines above the button before it is let go. It is a click all the same.
+  const checked = page.waitForResponse((r) => r.request().method() === "POST");
+  await page.getByRole("button", { name: "Create environment" }).hover();
+  await page.mouse.down();
+  await (await checked).finished();
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+  await page.mouse.up();
   await page.getByRole("alert").getByText("is not authorized to perform: proton:CreateEnvironment").waitFor();
   assert.equal(await page.getByLabel("Name").first().inputValue(), "mine");
   await page.done();

@@ -63,13 +63,41 @@
     const list = log();
     if (list && atEnd) list.scrollTop = list.scrollHeight;
   };
-  document.addEventListener("htmx:before:swap", () => {
+  // Nothing moves from under a pointer that presses something, or the press
+  // would be no click. What comes meanwhile is asked for once more after it.
+  let pressed = false;
+  let missed = null;
+  main.addEventListener("pointerdown", (event) => {
+    pressed = event.button === 0 && !!event.target.closest("button, a, summary, label");
+  });
+  const released = () => {
+    pressed = false;
+    if (missed) setTimeout(() => {
+      if (missed) htmx.trigger(missed, missed === main ? "changed" : "change");
+      missed = null;
+    });
+  };
+  addEventListener("pointerup", released);
+  addEventListener("pointercancel", released);
+  main.addEventListener("submit", () => { missed = null; });
+
+  // What one has opened or shut stays so, whatever the server's page says.
+  let disclosed = new Map();
+  document.addEventListener("htmx:before:swap", (event) => {
+    const source = event.detail.ctx.sourceElement;
+    if (pressed && (source === main || source.matches("form.wide"))) {
+      missed = source;
+      event.preventDefault();
+      return;
+    }
+    disclosed = new Map([...main.querySelectorAll("details")].map((part) => [part, part.open]));
     const list = log();
     atEnd = !list || list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (event.detail?.ctx?.response?.status >= 400 && main.querySelector("form.wide")) return;
     session.hidden = unchecked.hidden = true;
+    for (const [part, open] of disclosed) part.open = open;
     localize();
     settle();
     filter();
