@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,6 +63,12 @@ type Server struct {
 	log     *slog.Logger
 	node    string // names this process among those that share the database
 
+	listener    net.Listener
+	certificate *certificate // nil: no TLS
+	plain       net.Listener // beside one with TLS, for programs that this server starts
+	localHTTP   *http.Server // serves it
+	local       string       // how programs that this server starts reach it
+
 	stopping     atomic.Bool
 	stopGrace    time.Duration
 	stopWatch    context.CancelFunc
@@ -106,7 +111,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s := &Server{
 		config: c, metrics: newMetrics(Version), log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
-		served: make(chan error, 1), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {},
+		served: make(chan error, 2), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {},
 	}
 	defer func() {
 		if err != nil {
@@ -137,12 +142,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		return s, err
 	}
 	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
-	if o.listener == nil {
-		if o.listener, err = net.Listen("tcp", c.Listen); err != nil {
-			return s, fmt.Errorf("listen: %w", err)
-		}
+	if err = s.open(c, o.listener); err != nil {
+		return s, err
 	}
-	s.URL = publicURL(c, o.listener.Addr())
 	s.aws = newReader(c, s.keys)
 	if s.teller, err = s.newTeller(c, s.aws.Identity); err != nil {
 		return s, err
@@ -152,7 +154,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.openGit(c)
 	if o.engines == nil {
-		if o.engines, err = s.engines(c, s.keys, localURL(o.listener.Addr())); err != nil {
+		if o.engines, err = s.engines(c, s.keys); err != nil {
 			return s, err
 		}
 	}
@@ -169,7 +171,8 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if err = s.startWork(ctx, c, plane); err != nil {
 		return s, err
 	}
-	return s, s.serve(plane, s.keys, o)
+	s.serve(plane, s.keys)
+	return s, nil
 }
 
 // plane is what answers the calls of the API.
@@ -249,7 +252,7 @@ func (s *Server) library(c Config) *bundle.Library {
 	})
 }
 
-func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
+func (s *Server) serve(plane *control.Plane, k *keys) {
 	verifier := &auth.Verifier{Keys: k}
 	g := &guard{plane: plane, account: s.config.AccountID}
 	access := accessLog(s.log)
@@ -262,25 +265,11 @@ func (s *Server) serve(plane *control.Plane, k *keys, o options) error {
 		tokens.Identities = &sts.AWSIdentities{Audience: s.config.AWSSignIn, Endpoint: s.config.StsEndpoint}
 	}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
-	s.http = &http.Server{
-		Handler: &routes{
-			api: s.metrics.inFlight(handler), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
-			webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
-		},
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
-	s.wait.Go(func() {
-		err := s.http.Serve(o.listener)
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
-		}
-		s.served <- err
+	s.listenAndServe(&routes{
+		api: s.metrics.inFlight(handler), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
+		webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
 	})
-	return nil
+	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
 }
 
 // Wait returns when ctx ends, or with an error when serving fails.
@@ -313,9 +302,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.stopWatch() // only now: this node holds deployments until here
 	s.stopSweep()
 	s.closeEngines()
-	if s.http != nil {
-		errs = append(errs, s.http.Shutdown(ctx))
-	}
+	errs = append(errs, s.hangUp(ctx))
 	s.wait.Wait()
 	if s.buckets != nil {
 		errs = append(errs, s.buckets.Close())
@@ -325,6 +312,24 @@ func (s *Server) Close(ctx context.Context) error {
 			s.log.Warn("say that this node has stopped", "err", err)
 		}
 		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// hangUp answers the calls that are running, and no new ones.
+func (s *Server) hangUp(ctx context.Context) error {
+	var errs []error
+	for _, h := range []*http.Server{s.http, s.localHTTP} {
+		if h != nil {
+			errs = append(errs, h.Shutdown(ctx))
+		}
+	}
+	if s.http == nil { // the start has failed
+		for _, l := range []net.Listener{s.listener, s.plain} {
+			if l != nil {
+				errs = append(errs, l.Close())
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -342,26 +347,6 @@ func (s *Server) ready(ctx context.Context) error {
 		return errors.New("the server is stopping")
 	}
 	return s.store.Ping(ctx)
-}
-
-// publicURL is how clients on this machine reach the server.
-func publicURL(c Config, addr net.Addr) string {
-	if c.PublicURL != "" {
-		return strings.TrimSuffix(c.PublicURL, "/")
-	}
-	return localURL(addr)
-}
-
-// localURL is how programs on this machine reach the server.
-func localURL(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return "http://" + addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 // buckets is the built-in bucket store.

@@ -36,8 +36,20 @@ type Config struct {
 	// DATA/master.key. Servers that share a database need the same key.
 	MasterKeyFile string `setting:"master-key-file"`
 	// PublicURL is how others reach this server, as http://host:port; by
-	// default the listen address. Commands that report outputs are given it.
+	// default the listen address. Commands that report outputs are given it, or
+	// with TLS a plain address of this machine that needs no certificate.
 	PublicURL string `setting:"public-url"`
+	// TLSCert is a file with the certificate that the server speaks TLS with
+	// (1.2 and 1.3, HTTP/1.1 and HTTP/2) and those that lead to its authority, in
+	// PEM. It is read anew when it changes, and on SIGHUP; a new pair that cannot
+	// be used is logged, and the old one stays. Without one the server speaks
+	// plain HTTP.
+	TLSCert string `setting:"tls-cert"`
+	// TLSKey is the file with the private key of that certificate, in PEM.
+	TLSKey string `setting:"tls-key"`
+	// HSTSSeconds is for how long browsers that have been here are to come by TLS
+	// alone, to any port of this host; 0 does not say so. It is sent with TLS only.
+	HSTSSeconds int `setting:"hsts-seconds" default:"31536000"`
 	// AccountID is the account of the root access key: 12 digits.
 	AccountID string `setting:"account-id" default:"000000000000"`
 	// RootAccessKeyID is the access key that may do everything in its account.
@@ -167,6 +179,12 @@ func (c Config) Check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fail("listen", "%q is not host:port, as in 127.0.0.1:8080", c.Listen)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fail("tls-cert", "must be set together with tls-key, or neither of them")
+	}
+	if c.HSTSSeconds < 0 {
+		fail("hsts-seconds", "%d is negative", c.HSTSSeconds)
 	}
 	if c.Data == "" {
 		fail("data", "must name a folder")

@@ -32,9 +32,8 @@ func (s *Server) silence() time.Duration {
 	return 0
 }
 
-// engines are the tools that this server provisions with. Programs that it
-// starts reach it at local.
-func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
+// engines are the tools that this server provisions with.
+func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 	data, hide, err := s.hidden(c)
 	if err != nil {
 		return nil, err
@@ -59,14 +58,14 @@ func (s *Server) engines(c Config, k *keys, local string) (engine.Set, error) {
 			return s.aws.Parameter(ctx, as, reference)
 		},
 		Environment: func(context.Context, engine.Run) (map[string]string, error) {
-			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.URL}, nil
+			return map[string]string{"AWS_ENDPOINT_URL_PROTON": s.commandURL()}, nil
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("command engine: %w", err)
 	}
 	tofu, err := opentofu.New(opentofu.Driver{
-		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: local + tofustate.Prefix, States: s.states, Key: k.runCredentials, Silence: s.silence(),
+		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: s.local + tofustate.Prefix, States: s.states, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			return who.Variables(ctx, r.Region, r.RoleARN)
 		},

@@ -16,9 +16,6 @@ import (
 	"github.com/hadronhq/hadron/internal/tofustate"
 )
 
-// apiTimeout is how long a client may take to send an API request's body.
-const apiTimeout = 30 * time.Second
-
 // routes is the one port's map: the API, the console, health and metrics, what
 // engines and forges call, and for everything else the bucket store.
 type routes struct {
@@ -30,10 +27,8 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
 	case path == "/" && sts.Wants(r):
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
 		h.sts.ServeHTTP(w, r)
 	case path == "/" && (r.Method == http.MethodPost || r.Header.Get("X-Amz-Target") != ""):
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
 		h.api.ServeHTTP(w, r)
 	case path == "/healthz":
 		writeText(w, http.StatusOK, "ok\n")
@@ -46,7 +41,6 @@ func (h *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, tofustate.Prefix):
 		h.states.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/-/webhooks/"):
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiTimeout))
 		h.webhooks.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/-/"):
 		writeText(w, http.StatusNotFound, "not found\n")

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +31,7 @@ type access struct {
 	accessKeyID string
 	secret      auth.Secret
 	token       string
+	http        *http.Client
 }
 
 // endpointFlag adds --endpoint-url.
@@ -39,7 +42,8 @@ func endpointFlag(flags *pflag.FlagSet) *string {
 const credentialsHelp = `The server is found by --endpoint-url or AWS_ENDPOINT_URL. Calls are signed with
 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or with a profile (AWS_PROFILE) of the
 shared credentials file (AWS_SHARED_CREDENTIALS_FILE); a server keeps its root key
-in such a file: DATA/credentials.`
+in such a file: DATA/credentials. AWS_CA_BUNDLE names a file of certificate
+authorities to trust.`
 
 // access finds the server and the credentials as AWS tools do.
 func (t *tool) access(endpoint string) (access, error) {
@@ -50,6 +54,10 @@ func (t *tool) access(endpoint string) (access, error) {
 	if u, err := url.Parse(a.endpoint); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return a, usagef("the server's address %q is not a URL, as in http://127.0.0.1:8080", a.endpoint)
 	}
+	var err error
+	if a.http, err = httpClient(t.env("AWS_CA_BUNDLE")); err != nil {
+		return a, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
+	}
 	a.accessKeyID, a.secret, a.token = t.env("AWS_ACCESS_KEY_ID"), auth.Secret(t.env("AWS_SECRET_ACCESS_KEY")), t.env("AWS_SESSION_TOKEN")
 	switch {
 	case a.accessKeyID != "" && a.secret != "":
@@ -58,6 +66,25 @@ func (t *tool) access(endpoint string) (access, error) {
 		return a, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together")
 	}
 	return a, t.profile(&a)
+}
+
+// httpClient trusts the authorities of a file instead of the system's, if one
+// is given.
+func httpClient(bundle string) (*http.Client, error) {
+	if bundle == "" {
+		return http.DefaultClient, nil
+	}
+	text, err := os.ReadFile(bundle)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", bundle)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	return &http.Client{Transport: transport}, nil
 }
 
 // profile reads the credentials from the shared credentials file.
@@ -103,7 +130,7 @@ func readProfile(file, name string) (map[string]string, error) {
 func (a access) client() *api.Client { return api.NewClient(a.transport()) }
 
 func (a access) transport() awsjson.Transport {
-	return &awsjson.HTTP{Endpoint: a.endpoint, Sign: func(r *http.Request, body []byte) error {
+	return &awsjson.HTTP{Endpoint: a.endpoint, Client: a.http, Sign: func(r *http.Request, body []byte) error {
 		return auth.Sign(r, body, a.accessKeyID, a.secret, a.token, a.region, api.ServiceProton.SigningName, time.Now())
 	}}
 }
@@ -111,6 +138,9 @@ func (a access) transport() awsjson.Transport {
 // explain words an error of a call: what a server refuses as "Exception:
 // message", and a server that does not answer with what to do about it.
 func (a access) explain(err error) error {
+	if unknown, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("the certificate of %s is not one that this machine trusts; name the file of its authority by AWS_CA_BUNDLE: %w", a.endpoint, unknown)
+	}
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("no server answers at %s; start one with \"hadron serve\", or name another with --endpoint-url or AWS_ENDPOINT_URL: %w", a.endpoint, err)
 	}
@@ -131,7 +161,7 @@ func (a access) object(ctx context.Context, method, bucket, key string, body []b
 	if err := auth.Sign(r, body, a.accessKeyID, a.secret, a.token, a.region, "s3", time.Now()); err != nil {
 		return 0, nil, err
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := a.http.Do(r)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -74,6 +74,9 @@ func (t *tool) quickstart(ctx context.Context, config app.Config, exit bool) err
 	}
 	q := &quickstart{tool: t, progress: newProgress(t)}
 	q.access = access{endpoint: s.URL, region: region, accessKeyID: s.Root.AccessKeyID, secret: s.Root.SecretAccessKey}
+	if q.access.http, err = httpClient(t.env("AWS_CA_BUNDLE")); err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
 	q.client = q.access.client()
 	q.state, err = filepath.Abs(app.QuickstartFolder(config.Data))
 	if err == nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -60,7 +62,22 @@ func (t *tool) serve(ctx context.Context, config app.Config) error {
 	fmt.Fprintf(t.stdout, "Hadron %s serves on %s\n\n", app.Version, s.URL)
 	t.explainAccess(s)
 	fmt.Fprint(t.stdout, "\nPress Ctrl-C to stop.\n")
+	if config.TLSCert != "" {
+		defer reloadOnHangup(s)()
+	}
 	return t.untilDone(ctx, s, log)
+}
+
+// reloadOnHangup has SIGHUP read the certificate anew, until it is stopped.
+func reloadOnHangup(s *app.Server) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			_ = s.ReloadCertificate() // which logs what is wrong with it
+		}
+	}()
+	return func() { signal.Stop(hangup); close(hangup) }
 }
 
 // untilDone serves until ctx ends, and closes the server in good order.
@@ -92,8 +109,8 @@ func (t *tool) start(ctx context.Context, config app.Config, log *slog.Logger) (
 	case err != nil:
 		return nil, err
 	}
-	if reachable(config.Listen) {
-		log.Warn("the server can be reached from other machines and does not encrypt: put a TLS proxy before it, or listen on 127.0.0.1", "listen", config.Listen)
+	if reachable(config.Listen) && config.TLSCert == "" {
+		log.Warn("the server can be reached from other machines and does not encrypt: give it a certificate (--tls-cert, --tls-key), put a TLS proxy before it, or listen on 127.0.0.1", "listen", config.Listen)
 	}
 	return s, nil
 }
