@@ -297,3 +297,62 @@ func TestCommandsThatEndWhileTheyAreStoppedHaveEnded(t *testing.T) {
 		t.Errorf("the commands ended and ran again: %q", text)
 	}
 }
+
+// A server's death between the last command and the note of its end: here there
+// is much of that, as the last command is the shell's own and takes a while.
+func TestShellThatIsAboutToEndIsNotStopped(t *testing.T) {
+	t.Parallel()
+	r, _, pids := treeRun(t)
+	script := `touch $PIDS/started; until [ -e $PIDS/go ]; do :; done; echo end >> $PIDS/ends`
+	server, d := startServer(t, r, pids, script)
+	eventually(t, "the last command runs", func() bool {
+		_, err := os.Stat(filepath.Join(pids, "started"))
+		return err == nil
+	})
+	server.Process.Kill()
+	time.Sleep(60 * time.Millisecond) // in which the shell would be stopped
+	if err := os.WriteFile(filepath.Join(pids, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.Wait()
+	r.Build.Commands = []string{"echo again >> $PIDS/ends"}
+	if st := step(t, d, r); st.Failure != "" {
+		t.Errorf("got %+v", st)
+	}
+	if text, _ := os.ReadFile(filepath.Join(pids, "ends")); string(text) != "end\n" {
+		t.Errorf("the commands ended and ran again: %q", text)
+	}
+}
+
+// What follows a program that was stopped is not run.
+func TestNothingFollowsWhatWasStopped(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, nil)
+	for _, script := range []string{
+		"touch $PIDS/started; sleep 100; echo followed >> $PIDS/followed",
+		"touch $PIDS/started; sleep 100 | cat; echo followed >> $PIDS/followed",
+		"sleep 100 & touch $PIDS/started; wait; echo followed >> $PIDS/followed",
+		"touch $PIDS/started; if ! sleep 100; then echo followed >> $PIDS/followed; fi",
+	} {
+		r, _, pids := treeRun(t)
+		r.Build.Commands = []string{script}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cause := errors.New("going down")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.Step(ctx, r, "")
+			ended <- err
+		}()
+		eventually(t, "the commands run", func() bool {
+			_, err := os.Stat(filepath.Join(pids, "started"))
+			return err == nil
+		})
+		cancel(cause)
+		if err := <-ended; !errors.Is(err, cause) {
+			t.Errorf("%s: got %v, want the cause", script, err)
+		}
+		if _, err := os.Stat(filepath.Join(pids, "followed")); err == nil {
+			t.Errorf("%s: it went on after what was stopped", script)
+		}
+	}
+}

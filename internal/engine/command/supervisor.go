@@ -157,12 +157,34 @@ func (s *overseer) watch(stop <-chan time.Duration, log *engine.Log) *result {
 		return &result{Command: command, Exit: -1, Failure: s.redact.String(fmt.Sprintf(
 			"CodeBuild build %s failed: command \"%s\" was still running at the time-out of %s", s.BuildID, s.name(command), s.Timeout))}
 	case grace := <-stop:
-		s.shell.Clear(grace, stop)
-		if last, whole := s.at(); whole {
-			return &result{Command: last} // all commands came to their end before they were reached
-		}
-		return nil
+		return s.stopped(grace, stop, log)
 	}
+}
+
+// settling is how long a session that is told to stop may go on while nothing
+// that it has started runs: commands that are done are not run again because
+// the note of their end was still to be made.
+const settling = 500 * time.Millisecond
+
+// stopped stops the session. It returns no result unless all commands came to
+// their end before they were reached.
+func (s *overseer) stopped(grace time.Duration, stop <-chan time.Duration, log *engine.Log) *result {
+	began := time.Now()
+	if s.folder.Has("at") {
+		s.shell.Settle(min(settling, grace/2))
+	}
+	select {
+	case ws := <-s.shell.Exited:
+		res := s.ended(ws, log)
+		s.shell.Clear(grace-time.Since(began), stop)
+		return &res
+	default:
+	}
+	s.shell.Clear(grace-time.Since(began), stop)
+	if last, whole := s.at(); whole {
+		return &result{Command: last}
+	}
+	return nil
 }
 
 // at returns the number of the command that runs or ran last, and whether the

@@ -119,6 +119,22 @@ func reap(program int) *Children {
 	return c
 }
 
+// Settle lets the program go on until something that it has started is at work,
+// or it has ended, and for no longer than it may take at most. The program then
+// stands still, and Clear finds it where it was found here: it has not gone on
+// after something that was ended under its hands.
+func (c *Children) Settle(most time.Duration) {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if syscall.Kill(c.Leader, syscall.SIGSTOP) != nil {
+			return // it has ended
+		}
+		if awaitStop(c.Leader); len(descendants(c.Leader)) > 0 {
+			return
+		}
+		syscall.Kill(c.Leader, syscall.SIGCONT)
+	}
+}
+
 // Clear ends all that is left: kindly, and after the grace by force. A word on
 // stop leaves a second of it at most.
 func (c *Children) Clear(grace time.Duration, stop <-chan time.Duration) {
@@ -154,6 +170,7 @@ func (c *Children) signal(sig syscall.Signal) {
 	for _, pid := range descendants(os.Getpid()) {
 		syscall.Kill(pid, sig)
 	}
+	syscall.Kill(c.Leader, syscall.SIGCONT) // after Settle: first of all it meets the signal
 }
 
 func (c *Children) gone() bool {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,9 @@ func descendants(pid int) []int {
 	}
 	return below
 }
+
+// awaitStop gives a process that was told to stand still a moment to do so.
+func awaitStop(int) { time.Sleep(time.Millisecond) }
 
 // KillMarked does nothing: the environment of other processes cannot be read.
 // Only a supervisor that was itself killed by force can leave something.

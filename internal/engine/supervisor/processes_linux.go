@@ -40,17 +40,35 @@ func descendants(pid int) []int {
 
 // parentOf returns the parent of a process, if that has not ended.
 func parentOf(pid int) (parent int, running bool) {
+	parent, state := lookAt(pid)
+	return parent, state != 0 && state != 'Z' && state != 'X'
+}
+
+// lookAt returns the parent of a process and the letter of its state; 0 of one
+// that is not there.
+func lookAt(pid int) (parent int, state byte) {
 	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
-		return 0, false
+		return 0, 0
 	}
 	// pid (name) state parent …; a name may hold anything.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 2 || fields[0][0] == 'Z' || fields[0][0] == 'X' {
-		return 0, false
+	if len(fields) < 2 {
+		return 0, 0
 	}
-	parent, err = strconv.Atoi(string(fields[1]))
-	return parent, err == nil
+	if parent, err = strconv.Atoi(string(fields[1])); err != nil {
+		return 0, 0
+	}
+	return parent, fields[0][0]
+}
+
+// awaitStop returns once a process that was told to stand still does so.
+func awaitStop(pid int) {
+	for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+		if _, state := lookAt(pid); state != 'R' && state != 'S' && state != 'D' {
+			return
+		}
+	}
 }
 
 func processes() []int {
