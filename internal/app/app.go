@@ -74,6 +74,7 @@ type Server struct {
 	stopWatch    context.CancelFunc
 	stopSweep    context.CancelFunc
 	closeEngines func()
+	closeHeir    func()
 	wait         sync.WaitGroup
 	served       chan error
 }
@@ -111,7 +112,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s := &Server{
 		config: c, metrics: newMetrics(Version), log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
-		served: make(chan error, 2), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {},
+		served: make(chan error, 2), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {}, closeHeir: func() {},
 	}
 	defer func() {
 		if err != nil {
@@ -231,6 +232,10 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 // working on it. Among others it joins them: they see what is left behind.
 func (s *Server) takeUp(ctx, watch context.Context) error {
 	if s.store.Shared() {
+		s.handInOwn(ctx, s.config)
+		if err := s.bequeath(s.config); err != nil {
+			return err
+		}
 		return s.work.Join(watch, &s.wait)
 	}
 	n, err := s.store.RequeueAll(ctx)
@@ -302,6 +307,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.stopWatch() // only now: this node holds deployments until here
 	s.stopSweep()
 	s.closeEngines()
+	s.closeHeir() // what is left is on record
 	errs = append(errs, s.hangUp(ctx))
 	s.wait.Wait()
 	if s.buckets != nil {

@@ -40,7 +40,7 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 	}
 	who := s.aws.Identity
 	commands, err := command.New(command.Driver{
-		Root: filepath.Join(data, "work"), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
+		Root: filepath.Join(data, workFolder), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""

@@ -19,7 +19,7 @@ func TestSupervisorsDoNotWaitForTheProgramToBeInitialized(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, role := range []string{"HADRON_SUPERVISOR=programs", "HADRON_SUPERVISOR=commands", "HADRON_SANDBOX=1"} {
+	for _, role := range []string{"HADRON_SUPERVISOR=programs", "HADRON_SUPERVISOR=commands", "HADRON_SUPERVISOR=heir", "HADRON_SANDBOX=1"} {
 		cmd := exec.Command(self)
 		cmd.Env = []string{"GODEBUG=inittrace=1", role}
 		out, _ := cmd.CombinedOutput() // it has no orders, and ends

@@ -191,5 +191,19 @@ type Forgetter interface {
 	Forget(ctx context.Context, runID string) error
 }
 
+// Leaver is implemented by drivers whose runs leave how they ended on this
+// machine alone, where nobody finds it if the server dies before that is stored.
+// What they answer is a checkpoint that a Step anywhere takes for the run's end,
+// or empty.
+type Leaver interface {
+	// Left are the runs of which there is something on this machine.
+	Left() ([]string, error)
+	// Ended waits until nothing of a run is going on whose server is gone, and
+	// hands on what is left of its log.
+	Ended(ctx context.Context, runID string, log io.Writer) (checkpoint string, err error)
+	// EndedAside is for a run whose server is there, but stands still.
+	EndedAside(runID string, log io.Writer) (checkpoint string, err error)
+}
+
 // Set holds the drivers that this process has.
 type Set map[Method]Driver

@@ -128,6 +128,9 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	if err := p.foresee(held, d, driver, method, &run, log); err != nil {
 		return err
 	}
+	if d.Checkpoint, err = p.Store.Checkpoint(d); err != nil {
+		return err
+	}
 	for {
 		log.reached(proton.MilestoneStepped, "")
 		status, err := p.step(held, driver, method, run, d.Checkpoint)
@@ -140,6 +143,7 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 		}
 		if status.Done {
 			if err := p.finish(ctx, d, outcome(method, run, status), log); err != nil {
+				p.keepEnd(ctx, driver, d, status.Checkpoint, err)
 				return err
 			}
 			return forget(ctx, driver, run.ID)
@@ -337,6 +341,9 @@ func (p *Provisioner) cancel(ctx, held context.Context, d proton.Deployment) err
 	end := proton.Outcome{Cancelled: true}
 	if err == nil {
 		run.Log, d.Engine = log, string(method)
+		if d.Checkpoint, err = p.Store.Checkpoint(d); err != nil {
+			return err
+		}
 		var status engine.Status
 		if status, err = p.stopRun(held, driver, method, run, d.Checkpoint); status.Done {
 			end = outcome(method, run, status)

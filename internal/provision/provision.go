@@ -15,6 +15,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -65,6 +66,7 @@ type Config struct {
 type Provisioner struct {
 	Config
 	stops    stops
+	ends     ends
 	now      func() time.Time
 	previews chan struct{} // has room for those that may run at once
 }
@@ -114,7 +116,23 @@ func (p *Provisioner) Join(ctx context.Context, group *sync.WaitGroup) error {
 // Watch queues anew, once a second, the deployments whose lease has run out,
 // and the jobs of nodes that are gone. It returns when ctx ends.
 func (p *Provisioner) Watch(ctx context.Context) {
+	answered, patience := time.Now(), time.Time{}
 	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
+		if p.Store.Shared() {
+			// First of all what this node knows. And after the database was away,
+			// or this node was, leases have run out of nodes that are well: they
+			// get the time for a heartbeat, or to hand in what has ended.
+			if err := errors.Join(p.Store.Ping(ctx), p.handInEnds(ctx)); err != nil {
+				return err
+			}
+			if time.Since(answered) > p.Heartbeat {
+				patience = time.Now().Add(p.Heartbeat)
+			}
+			answered = time.Now()
+			if answered.Before(patience) {
+				return nil
+			}
+		}
 		n, err := p.Store.RequeueExpired(ctx)
 		if n > 0 {
 			p.Observer.TookOver("deployments", n)

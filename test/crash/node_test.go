@@ -162,6 +162,13 @@ func (s *node) signal(sig os.Signal) {
 	}
 }
 
+// pid is the process of a node that is running, or was killed by others.
+func (s *node) pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.Process.Pid
+}
+
 func (s *node) kill() {
 	s.signal(syscall.SIGKILL)
 	s.mu.Lock()

@@ -93,9 +93,6 @@ func New(d Driver) (*Driver, error) {
 	return &d, nil
 }
 
-// finished is the checkpoint of a run that has ended.
-const finished = "finished"
-
 // Preview returns the commands and the inputs file, and writes nothing.
 func (d *Driver) Preview(_ context.Context, r engine.Run) (engine.Changes, error) {
 	if err := check(r); err != nil {
@@ -132,9 +129,9 @@ func check(r engine.Run) error {
 	return nil
 }
 
-// Step runs the commands, unless a result of an earlier try is there, and
-// returns only when the run has ended.
-func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
+// Step runs the commands, unless a result of an earlier try is there, on this
+// machine or in the checkpoint, and returns only when the run has ended.
+func (d *Driver) Step(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
 	if err := check(r); err != nil {
 		return engine.Status{}, err
 	}
@@ -150,13 +147,19 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Statu
 	if err != nil {
 		return engine.Status{}, err
 	}
+	elsewhere, err := ended(checkpoint)
+	if err != nil {
+		return engine.Status{}, err
+	}
 	switch {
 	case res != nil:
-		ended := make(chan struct{})
-		close(ended)
-		if err := f.deliver(r.Log, ended); err != nil {
+		over := make(chan struct{})
+		close(over)
+		if err := f.deliver(r.Log, over); err != nil {
 			return engine.Status{}, err
 		}
+	case elsewhere != nil:
+		res = elsewhere
 	case f.Has("cancelled"):
 		return stopped(r), nil
 	case len(r.Build.Commands) == 0:
@@ -173,7 +176,7 @@ func (d *Driver) Step(ctx context.Context, r engine.Run, _ string) (engine.Statu
 }
 
 func stopped(r engine.Run) engine.Status {
-	return engine.Status{Done: true, Failure: fmt.Sprintf("CodeBuild build %s was stopped", buildID(r)), Checkpoint: finished}
+	return engine.Status{Done: true, Failure: fmt.Sprintf("CodeBuild build %s was stopped", buildID(r)), Checkpoint: "stopped"}
 }
 
 // run prepares and runs the commands. It returns no result if the run was
@@ -237,7 +240,7 @@ func status(ctx context.Context, r engine.Run, res result) (engine.Status, error
 			return engine.Status{}, fmt.Errorf("read what was notified: %w", err)
 		}
 	}
-	s := engine.Status{Done: true, Failure: res.Failure, Checkpoint: finished}
+	s := engine.Status{Done: true, Failure: res.Failure, Checkpoint: res.checkpoint()}
 	if report.Status == "FAILED" {
 		said := report.Message
 		if said == "" {
@@ -261,7 +264,7 @@ func status(ctx context.Context, r engine.Run, res result) (engine.Status, error
 
 // Cancel stops the run, wherever on this machine it is going on, and sees to
 // it that a Step that comes later does not start it again.
-func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Status, error) {
+func (d *Driver) Cancel(ctx context.Context, r engine.Run, checkpoint string) (engine.Status, error) {
 	if err := check(r); err != nil {
 		return engine.Status{}, err
 	}
@@ -272,6 +275,9 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, _ string) (engine.Sta
 	defer f.Release()
 	f.killLeft()
 	res, err := f.result()
+	if err == nil && res == nil {
+		res, err = ended(checkpoint)
+	}
 	if err != nil || res == nil {
 		return engine.Status{}, err
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -81,10 +82,7 @@ func (f *folder) deliver(w io.Writer, ended <-chan struct{}) error {
 		return err
 	}
 	defer file.Close()
-	var offset int64
-	if text, err := os.ReadFile(f.Path("delivered")); err == nil {
-		offset, _ = strconv.ParseInt(string(text), 10, 64)
-	}
+	offset := f.delivered()
 	buf := make([]byte, 64<<10) // longer than any line
 	for {
 		last := false
@@ -113,6 +111,31 @@ func (f *folder) deliver(w io.Writer, ended <-chan struct{}) error {
 		case <-time.After(supervisor.LockPoll):
 		}
 	}
+}
+
+// delivered is how much of the log was handed on.
+func (f *folder) delivered() (offset int64) {
+	if text, err := os.ReadFile(f.Path("delivered")); err == nil {
+		offset, _ = strconv.ParseInt(string(text), 10, 64)
+	}
+	return offset
+}
+
+// copyRest hands on the rest of the log as if it had not.
+func (f *folder) copyRest(w io.Writer) error {
+	file, err := os.Open(f.Path("log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Seek(f.delivered(), io.SeekStart); err != nil {
+		return err
+	}
+	_, err = io.Copy(w, file)
+	return err
 }
 
 func writeOffset(name string, offset int64) error {

@@ -1,0 +1,138 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/proton"
+	"github.com/hadronhq/hadron/internal/store"
+)
+
+// Departed is a server that did not record, or might not have, how runs ended.
+type Departed struct {
+	Owner string // its name in leases; empty: not known any more
+	Gone  bool   // else it stands still
+	// Wait is for how long to wait for the end of a run that is going on.
+	Wait time.Duration
+}
+
+// HandIn leaves with the deployments how their runs ended on this machine, for
+// whoever takes them over, and gives up those that a server holds which is gone.
+func HandIn(ctx context.Context, st *store.Store, runs engine.Leaver, of Departed, log *slog.Logger) error {
+	left, err := runs.Left()
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	unfinished, err := st.UnfinishedRuns(ctx)
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, of.Wait)
+	defer cancel()
+	var errs []error
+	for _, run := range left {
+		d, ok := unfinished[run]
+		if !ok {
+			continue
+		}
+		ended, err := of.handIn(ctx, waiting, st, runs, run, d.ID)
+		given := false
+		if err == nil && of.Owner != "" && of.Gone && d.Owner == of.Owner {
+			given, err = st.GiveUp(ctx, d.ID, of.Owner)
+		}
+		if ended || given {
+			log.InfoContext(ctx, "handed in for a server that is gone or stands still", "deployment", d.ID, "ended", ended, "given up", given)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (of Departed) handIn(ctx, waiting context.Context, st *store.Store, runs engine.Leaver, run, deployment string) (ended bool, err error) {
+	lines := &leftLines{write: func(l []store.LogEvent) error { return st.HandIn(ctx, deployment, "", l) }}
+	var checkpoint string
+	if of.Gone {
+		checkpoint, err = runs.Ended(waiting, run, lines)
+	} else {
+		checkpoint, err = runs.EndedAside(run, lines)
+	}
+	if err != nil && waiting.Err() != nil {
+		return false, nil // it goes on, under somebody's eyes
+	}
+	if err != nil || checkpoint == "" && len(lines.all) == 0 {
+		return false, err
+	}
+	return checkpoint != "", st.HandIn(ctx, deployment, checkpoint, lines.all)
+}
+
+// leftLines gathers lines of a log, as many as fit a transaction.
+type leftLines struct {
+	write   func([]store.LogEvent) error
+	all     []store.LogEvent
+	partial []byte
+}
+
+func (l *leftLines) Write(p []byte) (int, error) {
+	l.partial = append(l.partial, p...)
+	for {
+		line, rest, whole := bytes.Cut(l.partial, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		text := strings.ToValidUTF8(string(line[:min(len(line), maxLogLine)]), "\uFFFD")
+		l.all = append(l.all, store.LogEvent{At: time.Now().UTC(), Message: text})
+		l.partial = rest
+		if len(l.all) == waitLines {
+			if err := l.write(l.all); err != nil {
+				return 0, err
+			}
+			l.all = nil
+		}
+	}
+}
+
+// ends are the ends of runs that this process could not record: it had lost the
+// lease, or the database. The zero value has none.
+type ends struct {
+	mu  sync.Mutex
+	all map[string]string // checkpoints by deployment
+}
+
+// keepEnd sees to it that a run's end which could not be recorded is handed in
+// as soon as that can be done, if the driver would leave it on this machine.
+func (p *Provisioner) keepEnd(ctx context.Context, driver engine.Driver, d proton.Deployment, checkpoint string, cause error) {
+	if _, leaves := driver.(engine.Leaver); !leaves || !p.Store.Shared() {
+		return
+	}
+	p.ends.mu.Lock()
+	if p.ends.all == nil {
+		p.ends.all = map[string]string{}
+	}
+	p.ends.all[d.ID] = checkpoint
+	p.ends.mu.Unlock()
+	if errors.Is(cause, jobs.ErrLost) {
+		if err := p.handInEnds(ctx); err != nil {
+			p.Logger.WarnContext(ctx, "the end of a run was not handed in yet", "deployment", d.ID, "err", err)
+		}
+	}
+}
+
+// handInEnds hands in what keepEnd has kept.
+func (p *Provisioner) handInEnds(ctx context.Context) error {
+	p.ends.mu.Lock()
+	defer p.ends.mu.Unlock()
+	for id, checkpoint := range p.ends.all {
+		if err := p.Store.HandIn(ctx, id, checkpoint, nil); err != nil {
+			return err
+		}
+		delete(p.ends.all, id)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package crash
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hadronhq/hadron/internal/store/postgrestest"
+)
+
+// Commands whose last act is to kill their own server have ended, and only what
+// outlives the server knows it. No other node runs them again.
+func TestWhatHadEndedOnADeadNodeIsNotRunAgain(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"the server dies": false, "all its processes die and the node is started again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database, m := postgrestest.URL(t), marks(t.TempDir())
+			c := newCluster(t, database, 1)
+			victim, server, gate := c.nodes[0], filepath.Join(t.TempDir(), "server"), filepath.Join(t.TempDir(), "gate")
+			file := string(m) + "/${RESOURCE_ARN##*/}"
+			victim.publish("echo begin >> "+file, "until [ -e "+gate+" ]; do sleep 0.02; done",
+				`printf '{\"made\":\"once\"}' > proton-outputs.json`, "echo end >> "+file+"; kill -KILL $(cat "+server+")")
+			victims := strconv.Itoa(victim.pid())
+			if restart {
+				victims = strings.Trim(fmt.Sprint(append(children(victim.pid(), "heir"), victim.pid())), "[]")
+			}
+			write(t, server, victims)
+			if err := createEnvironment(t.Context(), victim.client(), "e"); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the commands run", func() bool { return m.count("e", "begin") == 1 })
+			other := c.add(t, database)
+			write(t, gate, "")
+			eventually(t, "the server is dead", func() bool { return syscall.Kill(victim.pid(), 0) != nil || zombie(victim.pid()) })
+			died := time.Now()
+			if restart {
+				victim.kill()
+				victim.start()
+			}
+			if !deployed(t, other.client(), "e", takeover) {
+				return
+			}
+			t.Logf("carried on %v after the death", time.Since(died).Round(10*time.Millisecond))
+			if begins, ends := m.count("e", "begin"), m.count("e", "end"); begins != 1 || ends != 1 {
+				t.Errorf("the commands began %d times and ended %d times; want once", begins, ends)
+			}
+			if text := history(t, other.client()); !strings.Contains(text, "SUCCEEDED") {
+				t.Error(text)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// stat are the fields of a process behind its name; none if it is not there.
+func stat(pid int) []string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.Fields(rest)
+}
+
+func zombie(pid int) bool {
+	fields := stat(pid)
+	return len(fields) > 0 && fields[0] == "Z"
+}
+
+// children are the processes that a process has started as a kind of supervisor.
+func children(pid int, kind string) (found []int) {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		p, _ := strconv.Atoi(filepath.Base(dir))
+		environ, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		if fields := stat(p); len(fields) > 1 && fields[1] == strconv.Itoa(pid) && strings.HasPrefix(string(environ), "HADRON_SUPERVISOR="+kind+"\x00") {
+			found = append(found, p)
+		}
+	}
+	return found
+}
