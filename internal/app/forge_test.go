@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -235,6 +236,27 @@ func TestAllKindsOfResourcesShareARepository(t *testing.T) {
 	}
 	eventually(t, "the service is gone", func() bool {
 		_, err := w.GetService(ctx, &api.GetServiceInput{Name: p("shop")})
+		return err != nil
+	})
+}
+
+// Automation may merge a pull request, and its webhook come, before the server
+// has read the answer that opened it.
+func TestAPullRequestMergedAsItIsOpenedEndsItsDeployment(t *testing.T) {
+	t.Parallel()
+	w := onHub(t)
+	w.createSelfManaged(t, "one", w.repository)
+	w.apply(t, w.pull(t, "environment/one"))
+	w.waitEnvironment(t, "one", api.DeploymentStatusSucceeded)
+	w.hub.Through(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(rw, r)
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/pulls") {
+			w.apply(t, w.pull(t, "environment/one"))
+		}
+	})
+	must(w.DeleteEnvironment(t.Context(), &api.DeleteEnvironmentInput{Name: p("one")}))(t)
+	eventually(t, "the environment is gone", func() bool {
+		_, err := w.GetEnvironment(t.Context(), &api.GetEnvironmentInput{Name: p("one")})
 		return err != nil
 	})
 }

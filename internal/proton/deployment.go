@@ -112,6 +112,7 @@ type Deployment struct {
 	Attempt    int64 // the fence: rises at each claim
 	LeaseOwner string
 	LeaseUntil time.Time // zero while nobody works on it
+	Woken      bool      // since it was claimed, something happened that it may wait for
 	Checkpoint string
 	Failures   int64 // steps that could not be taken, in a row
 	Cause      Cause // of a failure

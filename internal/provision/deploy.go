@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/bundle"
@@ -269,16 +268,18 @@ func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind pr
 		if err != nil {
 			return err
 		}
-		if !reflect.DeepEqual(held.Report, d.Report) || held.Status != d.Status {
-			at = time.Time{} // told of more since it was claimed
-		}
 		held.Engine = cmp.Or(d.Engine, held.Engine)
 		return requeue(ctx, tx, held, proton.Milestone{Kind: kind, Until: at, Message: why})
 	})
 }
 
+// requeue does so. What happened while the deployment was held is looked at now
+// and not in time; only a step that can't be taken keeps its pause.
 func requeue(ctx context.Context, tx *store.Tx, held proton.Deployment, m proton.Milestone) error {
 	m.At, m.Attempt = time.Now(), held.Attempt
+	if held.Woken && (m.Kind != proton.MilestoneRetrying || held.Status == proton.Cancelling) {
+		m.Until = time.Time{}
+	}
 	if err := tx.AddMilestone(ctx, held.ID, m); err != nil {
 		return err
 	}

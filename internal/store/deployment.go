@@ -27,6 +27,7 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"attempt", &d.Attempt}, {"lease_owner", &d.LeaseOwner}, {"lease_until", (*instant)(&d.LeaseUntil)},
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
 		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)}, {"engine", &d.Engine},
+		{"woken", (*flag)(&d.Woken)},
 	}
 }, nil).announced(3, (*proton.Deployment).ARN).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
@@ -157,7 +158,7 @@ func (tx *Tx) Deployments(ctx context.Context, s proton.Scope, f DeploymentFilte
 func (tx *Tx) ClaimDeployment(ctx context.Context, id string, attempt int64, owner string, lease time.Duration) (proton.Deployment, bool, error) {
 	until, untilArgs := tx.store.dialect.in(lease)
 	now, nowArgs := tx.store.dialect.clock()
-	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = ?, lease_until = `+until+`
+	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1, woken = 0, lease_owner = ?, lease_until = `+until+`
 		WHERE id = ? AND attempt = ? AND completed_at = 0 AND ready = 1 AND (lease_owner = '' OR lease_until < `+now+`)`,
 		slices.Concat([]any{owner}, untilArgs, []any{id, attempt}, nowArgs)...)
 	if err != nil || n == 0 {
@@ -198,7 +199,7 @@ func (tx *Tx) SaveHeldDeployment(ctx context.Context, d proton.Deployment) error
 // RequeueHeldDeployment gives up the hold on a deployment and queues it anew,
 // to be carried on at an instant.
 func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at time.Time) error {
-	d.LeaseOwner, d.LeaseUntil = "", time.Time{}
+	d.LeaseOwner, d.LeaseUntil, d.Woken = "", time.Time{}, false
 	if err := tx.SaveHeldDeployment(ctx, d); err != nil {
 		return err
 	}
@@ -207,12 +208,16 @@ func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at
 	return tx.Enqueue(ctx, job)
 }
 
-// WakeDeployment queues a deployment that waits, and that nobody works on, to
-// be carried on at once: something has happened that it may wait for.
+// WakeDeployment has a deployment carried on at once, for something has happened
+// that it may wait for: now if it waits, and else when its worker would wait.
 func (tx *Tx) WakeDeployment(ctx context.Context, id string) error {
 	n, err := tx.execCount(ctx, `UPDATE deployments SET attempt = attempt + 1
 		WHERE id = ? AND lease_owner = '' AND completed_at = 0 AND ready = 1 AND begun = 1`, id)
-	if err != nil || n == 0 {
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		_, err = tx.exec(ctx, "UPDATE deployments SET woken = 1 WHERE id = ? AND lease_owner <> '' AND completed_at = 0", id)
 		return err
 	}
 	d, _, err := deployments.get(ctx, tx, id)

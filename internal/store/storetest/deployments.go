@@ -239,6 +239,41 @@ func heldDeploymentsAreHandedOver(t *testing.T, d db) {
 	}
 }
 
+func whatHappensMeanwhileWakes(t *testing.T, d db) {
+	d.insert(running("waits"), running("held"))
+	d.work()
+	wake := func(id string) {
+		d.update(func(c context.Context, x *store.Tx) error { return x.WakeDeployment(c, id) })
+	}
+	waits, _ := d.claim("waits", 0, "a", time.Minute)
+	waits.Begun = true
+	d.update(func(c context.Context, x *store.Tx) error {
+		return x.RequeueHeldDeployment(c, waits, noon.Add(time.Hour))
+	})
+	d.work()
+	wake("waits")
+	d.same("jobs of one that waits", []jobs.Job{deploy("waits", 2)}, d.work())
+
+	d.claim("held", 0, "a", time.Minute)
+	wake("held")
+	d.same("jobs of one that is held", []jobs.Job(nil), d.work())
+	held := d.deployment("held")
+	if !held.Woken || held.Attempt != 1 {
+		t.Errorf("the holder is not told: %+v", held)
+	}
+	d.update(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, held, time.Time{}) })
+	if d.deployment("held").Woken {
+		t.Error("its holder was told, and it says so for ever")
+	}
+	d.work()
+	d.claim("held", 1, "b", time.Minute)
+	wake("held")
+	d.expire("held", 2)
+	if again, ok := d.claim("held", 2, "c", time.Minute); !ok || again.Woken {
+		t.Errorf("who claims it sees what has happened: %v %+v", ok, again)
+	}
+}
+
 func logsAreNumbered(t *testing.T, d db) {
 	d.insert(running("d"), running("e"))
 	d.claim("d", 0, "a", time.Minute)

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"everything unfinished is queued":    everythingUnfinishedIsQueued,
 		"waiting deployments are released":   waitingDeploymentsAreReleased,
 		"held deployments are handed over":   heldDeploymentsAreHandedOver,
+		"what happens meanwhile wakes":       whatHappensMeanwhileWakes,
 		"fleets wait behind single ones":     fleetsWait,
 		"syncs are claimed and polled":       syncsAreClaimedAndPolled,
 		"logs are numbered":                  logsAreNumbered,
