@@ -1191,7 +1191,7 @@ var Operations = []awsjson.Operation{
 		Name:    "PreviewDeployment",
 		Input:   &shapes[shapePreviewDeploymentInput],
 		Output:  &shapes[shapePreviewDeploymentOutput],
-		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, InternalServerException},
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, ConflictException, ServiceQuotaExceededException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.PreviewDeployment),
 	},
 	opRetryDeployment: {

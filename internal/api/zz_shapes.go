@@ -3040,6 +3040,7 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "spec", ShapeID: shapeHadronSpec},
 			{Name: "templateMajorVersion", ShapeID: shapeVersionPart},
 			{Name: "templateMinorVersion", ShapeID: shapeVersionPart},
+			{Name: "component", ShapeID: shapeUpdateComponentInput},
 		},
 	},
 	shapePreviewDeploymentList: {

@@ -1895,6 +1895,7 @@ type PreviewDeploymentInput struct {
 	Spec                 *string               `json:"spec,omitzero"`
 	TemplateMajorVersion *string               `json:"templateMajorVersion,omitzero"`
 	TemplateMinorVersion *string               `json:"templateMinorVersion,omitzero"`
+	Component            *UpdateComponentInput `json:"component,omitzero"`
 }
 
 // PreviewDeploymentOutput is a structure of the model.

@@ -466,3 +466,39 @@ func TestInstancesAreRedeployedAfterTheirComponents(t *testing.T) {
 		t.Error("the instance still sees the component")
 	}
 }
+
+func TestPreviewOfAComponentsUpdateChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := withComponents(t)
+	ctx := t.Context()
+	must(f.CreateComponent(ctx, queueAtProd()))(t)
+	f.waitComponent(t, api.DeploymentStatusSucceeded)
+	f.engine.On(f.arn("component/queue"), enginetest.Script{Preview: engine.Changes{Summary: "1 to replace"}})
+	before, changes := must(f.GetComponent(ctx, &api.GetComponentInput{Name: p("queue")}))(t), f.engine.Changes()
+	current := api.Ptr(api.ComponentDeploymentUpdateTypeCurrentVersion)
+	out := must(f.PreviewDeployment(ctx, &api.PreviewDeploymentInput{Resource: p("component/queue"), Component: &api.UpdateComponentInput{
+		Name: p("queue"), DeploymentType: current, TemplateFile: p("Description: '{{ component.name }}, but larger'\n")}}))(t)
+	if *out.Preview.Summary != "1 to replace" || !strings.Contains(api.Value(out.Files[0].Content), "queue, but larger") {
+		t.Errorf("with another template file: %+v", out)
+	}
+	// Detached, its file may not refer to the instance any more.
+	out, err := f.PreviewDeployment(ctx, &api.PreviewDeploymentInput{Resource: p("component/queue"), Component: &api.UpdateComponentInput{
+		Name: p("queue"), DeploymentType: current, ServiceName: p(""), ServiceInstanceName: p(""), TemplateFile: p(loneTemplate)}})
+	if err != nil || !strings.Contains(api.Value(out.Files[0].Content), "queue in one") {
+		t.Errorf("detached: %+v, %v", out, err)
+	}
+	for want, in := range map[string]*api.PreviewDeploymentInput{
+		"resource is another":        {Resource: p("component/other"), Component: &api.UpdateComponentInput{Name: p("queue"), DeploymentType: current}},
+		"which has the whole update": {Resource: p("component/queue"), Spec: p("a: 1"), Component: &api.UpdateComponentInput{Name: p("queue"), DeploymentType: current}},
+		"deploys nothing":            {Resource: p("component/queue"), Component: &api.UpdateComponentInput{Name: p("queue"), DeploymentType: api.Ptr(api.ComponentDeploymentUpdateTypeNone)}},
+		"detach it first":            {Resource: p("component/queue"), Component: &api.UpdateComponentInput{Name: p("queue"), DeploymentType: current, ServiceName: p("missing"), ServiceInstanceName: p("x")}},
+	} {
+		if _, err := f.PreviewDeployment(ctx, in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	after := must(f.GetComponent(ctx, &api.GetComponentInput{Name: p("queue")}))(t)
+	if diff := cmp.Diff(before, after); diff != "" || f.engine.Changes() != changes {
+		t.Errorf("previews changed something: %s", diff)
+	}
+}

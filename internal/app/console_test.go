@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/enginetest"
 )
 
@@ -312,6 +313,9 @@ func TestComponentIsMadeDetachedAndDeletedInTheConsole(t *testing.T) {
 	if _, body, _ := b.post("/components/queue/update", url.Values{"attached": {"shop/dev"}, "template-file": {queueTemplate}, "do": {"submit"}}); !strings.Contains(body, "ConflictException") {
 		t.Errorf("moved without being detached: %s", body)
 	}
+	f.engine.On(f.arn("component/queue"), enginetest.Script{Preview: engine.Changes{Summary: "1 to replace"}})
+	b.posts("/components/queue/update", url.Values{"template-file": {loneTemplate}, "do": {"preview"}}, "What would change", "1 to replace", "queue in one")
+	b.sees("/components/queue", "shop / prod") // only a preview
 	if _, body, at := b.post("/components/queue/update", url.Values{"template-file": {loneTemplate}, "do": {"submit"}}); at != "/components/queue" {
 		t.Fatalf("at %s: %s", at, body)
 	}

@@ -3,13 +3,14 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/spf13/cobra"
 )
 
 const resourceHelp = `RESOURCE is environment/NAME, service/NAME/service-instance/NAME,
-service/NAME/pipeline, or a whole ARN.
+service/NAME/pipeline, component/NAME, or a whole ARN.
 
 `
 
@@ -33,6 +34,7 @@ A deployment keeps the preview that it was started with: hadron deployment show.
   hadron deployment preview service/shop/service-instance/prod --spec spec.yaml
   hadron deployment preview environment/dev --template-minor-version 4
   hadron deployment preview environment/dev --remove
+  hadron deployment preview component/queue --template-file component.yaml
   hadron deployment preview --new environment/test --template net --template-major-version 1 --spec spec.yaml
   hadron deployment preview --new service/shop --input create-service.json`,
 		Args: wants("RESOURCE"),
@@ -42,6 +44,7 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 	spec := cmd.Flags().String("spec", "", "file with the spec to deploy (default: the current one)")
 	major := cmd.Flags().String("template-major-version", "", "major version of the template (default: the current one)")
 	minor := cmd.Flags().String("template-minor-version", "", "minor version of the template (default: the current one, or the recommended one of another major)")
+	templateFile := cmd.Flags().String("template-file", "", "of a component: file with the template file to deploy (default: the current one)")
 	remove := cmd.Flags().Bool("remove", false, "preview the removal of the resource")
 	out := cmd.Flags().String("out", "", "folder to save the rendered files in")
 	n := &newResource{}
@@ -60,6 +63,11 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 		}
 		if *remove {
 			in.Goal = api.Ptr(api.HadronDeploymentGoalDestroy)
+		}
+		if *templateFile != "" {
+			if err := withTemplateFile(in, *templateFile); err != nil {
+				return fmt.Errorf("--template-file: %w", err)
+			}
 		}
 		a, err := t.access(*endpoint)
 		if err != nil {
@@ -93,6 +101,22 @@ A deployment keeps the preview that it was started with: hadron deployment show.
 		return nil
 	}
 	return cmd
+}
+
+// withTemplateFile has a preview be one of a component's update.
+func withTemplateFile(in *api.PreviewDeploymentInput, file string) error {
+	_, name, ok := strings.Cut(*in.Resource, "component/")
+	if !ok {
+		return fmt.Errorf("only components have one, and RESOURCE is %s", *in.Resource)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	in.Component = &api.UpdateComponentInput{Name: &name, DeploymentType: api.Ptr(api.ComponentDeploymentUpdateTypeCurrentVersion),
+		TemplateFile: api.Ptr(string(text)), ServiceSpec: in.Spec}
+	in.Spec = nil
+	return nil
 }
 
 // planned prints what a deployment would do.

@@ -49,3 +49,28 @@ func TestNewResourcesAreDescribedByFlagsAndAFile(t *testing.T) {
 		t.Error("the removal of what is not there was taken")
 	}
 }
+
+func TestAComponentsUpdateIsPreviewedWithItsTemplateFile(t *testing.T) {
+	t.Parallel()
+	p := api.Ptr[string]
+	file := filepath.Join(t.TempDir(), "queue.yaml")
+	if err := os.WriteFile(file, []byte("a template"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, resource := range []string{"component/queue", "arn:aws:proton:eu-west-1:111122223333:component/queue"} {
+		in := &api.PreviewDeploymentInput{Resource: &resource, Spec: p("a spec")}
+		if err := withTemplateFile(in, file); err != nil {
+			t.Errorf("%s: %v", resource, err)
+		}
+		want := &api.PreviewDeploymentInput{Resource: &resource, Component: &api.UpdateComponentInput{
+			Name: p("queue"), DeploymentType: api.Ptr(api.ComponentDeploymentUpdateTypeCurrentVersion), TemplateFile: p("a template"), ServiceSpec: p("a spec")}}
+		if diff := cmp.Diff(want, in); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", resource, diff)
+		}
+	}
+	for resource, want := range map[string]string{"environment/dev": "only components have one", "component/queue": "no such file"} {
+		if err := withTemplateFile(&api.PreviewDeploymentInput{Resource: &resource}, file+".missing"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", resource, err, want)
+		}
+	}
+}

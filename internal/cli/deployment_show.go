@@ -16,7 +16,7 @@ import (
 
 const deploymentHelp = `DEPLOYMENT is the id of a deployment, or a resource, which stands for its last
 deployment: environment/NAME, service/NAME/service-instance/NAME,
-service/NAME/pipeline, or a whole ARN.
+service/NAME/pipeline, component/NAME, or a whole ARN.
 
 `
 

@@ -85,7 +85,7 @@ func (t *tool) resourceCommand() *cobra.Command {
 }
 
 const removableHelp = `RESOURCE is environment/NAME, service/NAME (with its instances and pipeline),
-service/NAME/service-instance/NAME, service/NAME/pipeline, or a whole ARN.
+service/NAME/service-instance/NAME, service/NAME/pipeline, component/NAME, or a whole ARN.
 
 `
 

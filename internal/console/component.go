@@ -181,6 +181,11 @@ func (c *Console) updateComponent(w http.ResponseWriter, r *http.Request) error 
 			return err
 		}
 	}
+	if asksWhat(r) {
+		if f.Forecast, err = c.foresee(r, &api.PreviewDeploymentInput{Resource: api.Ptr("component/" + f.Name), Component: in}); err != nil {
+			return err
+		}
+	}
 	return c.ok(w, r, "Update "+f.Name, componentFormView(f))
 }
 

@@ -47,10 +47,10 @@ func (f *forecast) deployment(list *[]api.PreviewDeploymentOutput, out *api.Prev
 	return nil
 }
 
-// foreseeUpdate asks what an update of one resource would change.
-func (c *Console) foreseeUpdate(r *http.Request, resource, spec string, major, minor *string) (*forecast, error) {
+// foresee asks what a deployment of one resource would change.
+func (c *Console) foresee(r *http.Request, in *api.PreviewDeploymentInput) (*forecast, error) {
 	f := &forecast{}
-	out, err := c.client.PreviewDeployment(r.Context(), &api.PreviewDeploymentInput{Resource: &resource, Spec: &spec, TemplateMajorVersion: major, TemplateMinorVersion: minor})
+	out, err := c.client.PreviewDeployment(r.Context(), in)
 	return f, f.deployment(&f.Parts, out, err)
 }
 

@@ -90,7 +90,7 @@ func (c *Console) environmentUpdate(w http.ResponseWriter, r *http.Request) erro
 		}
 	}
 	if asksWhat(r) {
-		if f.Forecast, err = c.foreseeUpdate(r, "environment/"+name, f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
+		if f.Forecast, err = c.foresee(r, &api.PreviewDeploymentInput{Resource: api.Ptr("environment/" + name), Spec: &f.Editor.YAML, TemplateMajorVersion: in.TemplateMajorVersion, TemplateMinorVersion: in.TemplateMinorVersion}); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,7 @@ func (c *Console) instanceUpdate(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if asksWhat(r) {
-		if f.Forecast, err = c.foreseeUpdate(r, "service/"+service+"/service-instance/"+name, f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
+		if f.Forecast, err = c.foresee(r, &api.PreviewDeploymentInput{Resource: api.Ptr("service/" + service + "/service-instance/" + name), Spec: &f.Editor.YAML, TemplateMajorVersion: in.TemplateMajorVersion, TemplateMinorVersion: in.TemplateMinorVersion}); err != nil {
 			return err
 		}
 	}
@@ -217,7 +217,7 @@ func (c *Console) pipelineUpdate(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if asksWhat(r) {
-		if f.Forecast, err = c.foreseeUpdate(r, "service/"+service+"/pipeline", f.Editor.YAML, in.TemplateMajorVersion, in.TemplateMinorVersion); err != nil {
+		if f.Forecast, err = c.foresee(r, &api.PreviewDeploymentInput{Resource: api.Ptr("service/" + service + "/pipeline"), Spec: &f.Editor.YAML, TemplateMajorVersion: in.TemplateMajorVersion, TemplateMinorVersion: in.TemplateMinorVersion}); err != nil {
 			return err
 		}
 	}

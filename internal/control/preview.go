@@ -40,7 +40,8 @@ func tried(err error) error {
 
 // PreviewDeployment says what a deployment of a resource would change, and what
 // its engine would be given, without deploying: with another spec, another
-// version, or as it is; or what removing it would. Invalid, NotFound, Conflict.
+// version, or as it is; what an update of a component would; or what removing it
+// would. Invalid, NotFound, Conflict.
 func (p *Plane) PreviewDeployment(ctx context.Context, in *api.PreviewDeploymentInput) (*api.PreviewDeploymentOutput, error) {
 	r, t, err := p.namedPart(ctx, "PreviewDeployment", *in.Resource)
 	if err != nil {
@@ -55,15 +56,40 @@ func (p *Plane) PreviewDeployment(ctx context.Context, in *api.PreviewDeployment
 		return nil, err
 	}
 	var d planned
-	if destroy {
+	switch {
+	case in.Component != nil:
+		d, err = p.plannedComponent(ctx, r, in)
+	case destroy:
 		d, err = p.plannedRemoval(ctx, t, r, in)
-	} else {
+	default:
 		d, err = p.plannedUpdate(ctx, t, r, in)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return p.preview(ctx, d)
+}
+
+// plannedComponent tries an update of a component, which can change more of it
+// than updates of other resources can.
+func (p *Plane) plannedComponent(ctx context.Context, r proton.Resource, in *api.PreviewDeploymentInput) (d planned, err error) {
+	update := in.Component
+	switch {
+	case r.Type != proton.ResourceComponent || r.Name != *update.Name:
+		return d, proton.Errorf(proton.Invalid, "component is an update of component/%s, and resource is another: %s.", *update.Name, *in.Resource)
+	case in.Goal != nil || in.Spec != nil || in.TemplateMajorVersion != nil || in.TemplateMinorVersion != nil:
+		return d, proton.Errorf(proton.Invalid, "goal, spec and template versions can't be specified beside component, which has the whole update.")
+	case proton.UpdateType(*update.DeploymentType) == proton.UpdateNone:
+		return d, proton.Errorf(proton.Invalid, "component.deploymentType %s deploys nothing; specify %s.", *update.DeploymentType, proton.UpdateCurrentVersion)
+	}
+	plans, _, err := p.try(ctx, trial{
+		call:    func(ctx context.Context) error { _, err := p.UpdateComponent(ctx, update); return err },
+		started: lastOf(func(s proton.Scope) deployed { return componentTarget(s, *update.Name) }),
+	})
+	if err != nil {
+		return d, err
+	}
+	return plans[0], nil
 }
 
 func (p *Plane) plannedUpdate(ctx context.Context, t part, r proton.Resource, in *api.PreviewDeploymentInput) (d planned, err error) {

@@ -21,28 +21,11 @@ func (p *Plane) PreviewCreation(ctx context.Context, in *api.PreviewCreationInpu
 		}
 		return nil, err
 	}
-	var plans []planned
-	out := &api.PreviewCreationOutput{}
-	made := false // else there is one already, made by the same call before
-	err = c.call(store.BeforeCommit(ctx, func(ctx context.Context, tx *store.Tx) error {
-		made, plans, out.NotPreviewed = true, nil, nil
-		ids, err := c.started(ctx, tx, scopeOf(ctx))
-		for _, id := range ids {
-			if err == nil {
-				plans, err = p.addPlan(ctx, tx, id, plans, out)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		return errRollBack{}
-	}))
-	if err := tried(err); err != nil {
+	plans, left, err := p.try(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	if !made {
-		return nil, proton.Errorf(proton.Conflict, "The same call has made it already: preview a deployment of it instead.")
-	}
+	out := &api.PreviewCreationOutput{NotPreviewed: left}
 	for _, plan := range plans {
 		preview, err := p.preview(ctx, plan)
 		if err != nil {
@@ -53,29 +36,47 @@ func (p *Plane) PreviewCreation(ctx context.Context, in *api.PreviewCreationInpu
 	return out, nil
 }
 
-// addPlan adds a deployment that was just planned, or says why it can't be
-// previewed.
-func (p *Plane) addPlan(ctx context.Context, tx *store.Tx, id string, plans []planned, out *api.PreviewCreationOutput) ([]planned, error) {
-	d, err := tx.Deployment(ctx, scopeOf(ctx), id)
-	if err != nil {
-		return plans, err
+// try carries a call out in a transaction that is undone. It answers what the
+// call would deploy, and what of it can't be previewed.
+func (p *Plane) try(ctx context.Context, c trial) (plans []planned, left []string, err error) {
+	made := false // else the same call was made before
+	err = c.call(store.BeforeCommit(ctx, func(ctx context.Context, tx *store.Tx) error {
+		made, plans, left = true, nil, nil
+		ids, err := c.started(ctx, tx, scopeOf(ctx))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			d, err := tx.Deployment(ctx, scopeOf(ctx), id)
+			if err != nil {
+				return err
+			}
+			if !d.Ready && d.TargetType == proton.TargetPipeline {
+				left = append(left, string(d.TargetARN())+": a pipeline is rendered with the outputs of its instances, which are not there yet")
+				continue
+			}
+			plan, err := p.foresee(ctx, tx, d)
+			if err != nil {
+				return err
+			}
+			plans = append(plans, plan)
+		}
+		return errRollBack{}
+	}))
+	if err = tried(err); err == nil && !made {
+		err = proton.Errorf(proton.Conflict, "The same call has made it already: preview a deployment of it instead.")
 	}
-	if !d.Ready && d.TargetType == proton.TargetPipeline {
-		out.NotPreviewed = append(out.NotPreviewed, string(d.TargetARN())+": a pipeline is rendered with the outputs of its instances, which are not there yet")
-		return plans, nil
-	}
-	plan, err := p.foresee(ctx, tx, d)
-	return append(plans, plan), err
+	return plans, left, err
 }
 
-// creation is a create call to be tried, and what finds the deployments that it
-// has started.
-type creation struct {
+// trial is a call to be tried, and what finds the deployments that it has
+// started.
+type trial struct {
 	call    func(context.Context) error
 	started func(context.Context, *store.Tx, proton.Scope) ([]string, error)
 }
 
-func (p *Plane) creation(in *api.PreviewCreationInput) (c creation, err error) {
+func (p *Plane) creation(in *api.PreviewCreationInput) (c trial, err error) {
 	var given []string
 	if r := in.Environment; r != nil {
 		given = append(given, "environment")
