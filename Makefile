@@ -42,11 +42,12 @@ test-postgres: ## The server's tests once more, on PostgreSQL, which it installs
 test-crash: ## Kill and freeze servers for seconds, on SQLite and PostgreSQL; not part of "make test"
 	$(GO) test -count=1 ./test/crash
 
-CRASH_TIME ?= 10m
+CRASH_TIME ?= 1h
+CRASH_KILLS ?= 5000
 
 .PHONY: crash
-crash: ## Kill, freeze and cut off servers for CRASH_TIME (10m), on both databases, and count what was lost
-	HADRON_CRASH=$(CRASH_TIME) $(GO) test -count=1 -v -timeout 24h ./test/crash
+crash: ## Kill servers on each database CRASH_KILLS (5000) times, but not for longer than CRASH_TIME (1h), freeze and cut off others, and count what was lost
+	HADRON_CRASH=$(CRASH_TIME) HADRON_CRASH_KILLS=$(CRASH_KILLS) $(GO) test -count=1 -v -timeout 24h ./test/crash
 
 .PHONY: test-race
 test-race: ## The product's tests, all with the race detector (slow)

@@ -200,9 +200,11 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if !tx.writes {
 		return sqlTx.Commit()
 	}
+	crashPoint()
 	if err := s.flusher.commit(sqlTx.Commit); err != nil {
 		return &commitError{err}
 	}
+	crashPoint()
 	if tx.enqueued {
 		s.queue.Wake()
 		s.bell.ring()

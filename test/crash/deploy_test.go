@@ -3,10 +3,12 @@ package crash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/awsjson"
 )
 
 // marks are where commands note, in a file for each environment, when they
@@ -21,100 +24,229 @@ import (
 type marks string
 
 // commands take a while between the two notes.
-func (m marks) commands(pause string) []string {
-	file := string(m) + "/${RESOURCE_ARN##*/}"
+func (m marks) commands(pause string) []string { return notes(string(m)+"/${RESOURCE_ARN##*/}", pause) }
+
+// perRun are commands that note the same in a file for each run.
+func (m marks) perRun(pause string) []string {
+	return notes(string(m)+"/${RESOURCE_ARN##*/}.${CODEBUILD_BUILD_ID##*:}", pause)
+}
+
+func notes(file, pause string) []string {
 	return []string{"echo begin >> " + file, "sleep " + pause, "echo end >> " + file}
 }
 
-// ends counts the notes of an environment.
+// count counts the notes in a file.
 func (m marks) count(name, note string) int {
 	text, _ := os.ReadFile(filepath.Join(string(m), name))
 	return strings.Count(string(text), note+"\n")
 }
 
-// acknowledged gathers the names of what calls have answered to have made.
-type acknowledged struct {
-	mu    sync.Mutex
-	names []string
-	calls atomic.Int64
+// tally is what a crash test counts.
+type tally struct {
+	kills, atCommits    atomic.Int64 // the latter among the former
+	calls, acknowledged atomic.Int64
+	runs, begun         atomic.Int64 // that came to their end; and how often they were begun
+	lost, doubled       atomic.Int64
 }
 
-func (a *acknowledged) add(name string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.names = append(a.names, name)
+func (c *tally) String() string {
+	return fmt.Sprintf("%d kills (%d at a commit), %d calls, %d acknowledged, %d runs begun %d times, %d lost, %d doubled",
+		c.kills.Load(), c.atCommits.Load(), c.calls.Load(), c.acknowledged.Load(), c.runs.Load(), c.begun.Load(), c.lost.Load(), c.doubled.Load())
 }
 
-// load creates environments through all nodes until ctx ends, each client its
-// own, one after the other.
-func (c *cluster) load(ctx context.Context, clients int) (*acknowledged, *sync.WaitGroup) {
-	a, group := &acknowledged{}, &sync.WaitGroup{}
-	for client := range clients {
-		group.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				name := fmt.Sprintf("e-%d-%d", client, n)
-				for ctx.Err() == nil { // as SDKs do, the call is repeated until it is answered
-					a.calls.Add(1)
-					if err := createEnvironment(ctx, c.nodes[rand.N(len(c.nodes))].client(), name); err == nil {
-						a.add(name)
-						break
-					}
-					time.Sleep(20 * time.Millisecond)
+// user makes, changes and removes environments through the nodes, one after
+// another, and finds out what became of each.
+type user struct {
+	t     *testing.T
+	c     *cluster
+	marks marks
+	count *tally
+	until time.Time // what was acknowledged must have been carried out
+}
+
+// call makes a call again, as SDKs do, until it is answered, and reports whether
+// it is acknowledged. These refusals say that it had been carried out, though
+// that answer was lost.
+func (u *user) call(do func(*api.Client) error, doneSays ...string) bool {
+	for again := false; time.Now().Before(u.until); again = true {
+		u.count.calls.Add(1)
+		err := do(u.c.nodes[rand.N(len(u.c.nodes))].client())
+		if err == nil {
+			u.count.acknowledged.Add(1)
+			return true
+		}
+		if refusal, ok := errors.AsType[*awsjson.Error](err); ok && refusal.Code != "InternalServerException" {
+			for _, code := range doneSays {
+				if again && refusal.Code == code {
+					return true
 				}
-				time.Sleep(100 * time.Millisecond)
 			}
-		})
+			u.t.Errorf("a call was refused: %v", err)
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return a, group
+	u.t.Error("a call was not answered")
+	return false
 }
 
-// settled checks that all that was acknowledged gets deployed, by one deployment each.
-func (c *cluster) settled(t *testing.T, a *acknowledged, m marks, within time.Duration) (lost, doubled int) {
-	t.Helper()
-	client := c.nodes[0].client()
-	end := time.Now().Add(within)
-	for _, name := range a.names {
-		if !deployed(t, client, name, max(time.Until(end), time.Second)) {
-			lost++
-			continue
+// becomes waits until an environment is deployed, or gone.
+func (u *user) becomes(name, want string) bool {
+	last := "IN_PROGRESS"
+	for time.Now().Before(u.until) {
+		out, err := u.c.nodes[rand.N(len(u.c.nodes))].client().GetEnvironment(u.t.Context(), &api.GetEnvironmentInput{Name: &name})
+		refusal, refused := errors.AsType[*awsjson.Error](err)
+		switch {
+		case err == nil:
+			last = string(*out.Environment.DeploymentStatus)
+		case refused:
+			last = refusal.Code
 		}
-		list, err := client.ListDeployments(t.Context(), &api.ListDeploymentsInput{EnvironmentName: &name})
-		if err != nil || len(list.Deployments) != 1 {
-			t.Errorf("environment %s has deployments %v, %v; want one", name, list, err)
+		if last == want {
+			return true
 		}
-		if n := m.count(name, "end"); n != 1 {
-			doubled++
-			if n == 0 || !c.postgres { // on another node commands that had just ended are run again
-				t.Errorf("the commands of %s ended %d times", name, n)
-			}
+		if last != "IN_PROGRESS" && last != "DELETE_IN_PROGRESS" && last != "SUCCEEDED" && last != "InternalServerException" {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	u.t.Errorf("environment %s is %s; want %s", name, last, want)
+	u.count.lost.Add(1)
+	return false
+}
+
+// live is the life of one environment. It reports whether all went well.
+func (u *user) live(name string) bool {
+	ctx := u.t.Context()
+	ok := u.call(func(c *api.Client) error { return createEnvironment(ctx, c, name) }) &&
+		u.becomes(name, "SUCCEEDED") &&
+		u.call(func(c *api.Client) error {
+			_, err := c.UpdateEnvironment(ctx, &api.UpdateEnvironmentInput{Name: &name, Spec: api.Ptr("proton: EnvironmentSpec\nspec: {size: l}\n"),
+				DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)})
+			return err
+		}, "ConflictException") &&
+		u.becomes(name, "SUCCEEDED") &&
+		u.call(func(c *api.Client) error {
+			_, err := c.DeleteEnvironment(ctx, &api.DeleteEnvironmentInput{Name: &name})
+			return err
+		}, "ConflictException", "ResourceNotFoundException") &&
+		u.becomes(name, "ResourceNotFoundException")
+	if !ok {
+		return false
+	}
+	files, _ := filepath.Glob(filepath.Join(string(u.marks), name+".*"))
+	if len(files) < 3 {
+		u.t.Errorf("%s was made, changed and removed by %d runs", name, len(files))
+		u.count.lost.Add(1)
+	}
+	for _, file := range files {
+		file = filepath.Base(file)
+		u.count.runs.Add(1)
+		u.count.begun.Add(int64(u.marks.count(file, "begin")))
+		switch n := u.marks.count(file, "end"); {
+		case n == 0:
+			u.count.lost.Add(1)
+			u.t.Errorf("the commands of %s never ended", file)
+		case n > 1: // one that was killed before its end may be begun again, not one that had ended
+			u.count.doubled.Add(1)
+			u.t.Errorf("the commands of %s ended %d times", file, n)
 		}
 	}
-	return lost, doubled
+	return true
+}
+
+// mortal has a node die and start again until ctx ends: after some time, also
+// while it starts, or right before or after one of its first commits.
+func (s *node) mortal(ctx context.Context, longest time.Duration, count *tally) {
+	for ctx.Err() == nil {
+		life, at := rand.N(longest), ""
+		if rand.N(2) == 0 {
+			life, at = 2*longest, "HADRON_CRASH_AT="+strconv.Itoa(1+rand.N(50))
+		}
+		if !s.launch(at) {
+			return
+		}
+		died := make(chan struct{})
+		go func() { defer close(died); s.wait() }()
+		select {
+		case <-died:
+			count.atCommits.Add(1)
+		case <-time.After(life):
+			s.signal(os.Kill)
+			<-died
+		}
+		count.kills.Add(1)
+	}
+	s.start()
 }
 
 func TestKilledServersLoseNothingTheyAcknowledged(t *testing.T) {
 	t.Parallel()
 	kinds(t, func(t *testing.T, database string, nodes int) {
-		c, m := newCluster(t, database, nodes), marks(t.TempDir())
-		c.nodes[0].publish(m.commands("0.2")...)
-		ctx, stop := context.WithTimeout(t.Context(), lasting(t, 6*time.Second))
+		count, m := &tally{}, marks(t.TempDir())
+		lasts := lasting(t, 5*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), lasts)
 		defer stop()
-		a, group := c.load(ctx, 4)
-		kills := 0
-		for ctx.Err() == nil {
-			time.Sleep(rand.N(time.Second))
-			n := c.nodes[rand.N(len(c.nodes))]
-			n.kill()
-			kills++
-			n.start()
+		until := time.Now().Add(lasts + time.Minute)
+		var group sync.WaitGroup
+		installations, longest := 1, 700*time.Millisecond
+		switch {
+		case database != "":
+			longest *= 2 // it takes longer to start
+		case killsWanted(t) > 0:
+			installations = 3 // as many nodes as the other has
 		}
+		for n := range installations {
+			c := newCluster(t, database, nodes)
+			c.nodes[0].publish(m.perRun("0.1")...)
+			for _, node := range c.nodes {
+				node.kill()
+				group.Go(func() { node.mortal(ctx, longest, count) })
+			}
+			for client := range 4 {
+				group.Go(func() {
+					u := &user{t, c, m, count, until}
+					for life := 0; ctx.Err() == nil && u.live(fmt.Sprintf("e-%d-%d-%d", n, client, life)); life++ {
+					}
+				})
+			}
+		}
+		group.Go(func() { count.report(ctx, t, killsWanted(t), stop) })
 		group.Wait()
-		lost, doubled := c.settled(t, a, m, 60*time.Second)
-		t.Logf("%d kills, %d calls, %d acknowledged, %d lost, %d doubled", kills, a.calls.Load(), len(a.names), lost, doubled)
-		if len(a.names) == 0 || kills == 0 {
+		t.Log(count)
+		if count.runs.Load() == 0 || count.atCommits.Load() == 0 {
 			t.Error("nothing was tested")
 		}
 	})
+}
+
+// killsWanted is after how many kills a long run may end before its time is up.
+func killsWanted(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("HADRON_CRASH_KILLS")
+	n, err := strconv.Atoi(text)
+	if text != "" && err != nil {
+		t.Fatalf("HADRON_CRASH_KILLS: %v", err)
+	}
+	return n
+}
+
+// report says every minute how things stand, and stops the run when enough has
+// been counted.
+func (c *tally) report(ctx context.Context, t *testing.T, kills int, stop func()) {
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		if n%60 == 0 {
+			t.Log(c)
+		}
+		if kills > 0 && c.kills.Load() >= int64(kills) {
+			stop()
+		}
+	}
 }
 
 // history is all that can be read of the environment "e".

@@ -48,7 +48,7 @@ func withBinary(run func() int) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "hadron")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/hadron")
+	build := exec.Command("go", "build", "-tags", "crashpoints", "-o", binary, "../../cmd/hadron")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build hadron: %v\n%s", err, out)
 		return 1
@@ -83,15 +83,14 @@ type node struct {
 
 // cluster are the nodes of one installation.
 type cluster struct {
-	nodes    []*node
-	postgres bool
-	key      string // of the database's secrets
+	nodes []*node
+	key   string // of the database's secrets
 }
 
 // newCluster starts nodes: one on SQLite, or some on a PostgreSQL database.
 func newCluster(t *testing.T, database string, n int, args ...string) *cluster {
 	t.Helper()
-	c := &cluster{postgres: database != "", key: filepath.Join(t.TempDir(), "master.key")}
+	c := &cluster{key: filepath.Join(t.TempDir(), "master.key")}
 	if err := os.WriteFile(c.key, []byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -126,21 +125,30 @@ func (c *cluster) add(t *testing.T, database string, args ...string) *node {
 	return s
 }
 
-// start starts the process and waits until it answers.
-func (s *node) start() {
+// launch starts the process, with more in its environment.
+func (s *node) launch(more ...string) bool {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Error(err)
-		return
+		return false
 	}
 	defer log.Close()
 	s.cmd = exec.Command(binary, s.args...)
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, log, log
+	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = append(s.env[:len(s.env):len(s.env)], more...), log, log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Error(err)
+		return false
+	}
+	return true
+}
+
+// start starts the process and waits until it answers.
+func (s *node) start() {
+	s.t.Helper()
+	if !s.launch() {
 		return
 	}
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -171,12 +179,23 @@ func (s *node) pid() int {
 
 func (s *node) kill() {
 	s.signal(syscall.SIGKILL)
+	s.wait()
+}
+
+// wait returns when the process has ended.
+func (s *node) wait() {
+	s.mu.Lock()
+	cmd := s.cmd
+	s.mu.Unlock()
+	if cmd == nil {
+		return
+	}
+	_ = cmd.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cmd != nil && s.cmd.Process != nil {
-		_ = s.cmd.Wait()
+	if s.cmd == cmd {
+		s.cmd = nil
 	}
-	s.cmd = nil
 }
 
 func (s *node) client() *api.Client {
@@ -213,7 +232,7 @@ func (s *node) put(path string, body []byte) {
 func (s *node) publish(commands ...string) {
 	s.t.Helper()
 	s.publishFiles(map[string]string{
-		"infrastructure/manifest.yaml": fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%s]\n        deprovision: [\"true\"]\n",
+		"infrastructure/manifest.yaml": fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%[1]s]\n        deprovision: [%[1]s]\n",
 			`"`+strings.Join(commands, `", "`)+`"`),
 	})
 }

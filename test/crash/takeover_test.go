@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +23,60 @@ import (
 
 // takeover is how soon after a node's death all that it did must go on.
 const takeover = 15 * time.Second
+
+// acknowledged gathers the names of what calls have answered to have made.
+type acknowledged struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (a *acknowledged) add(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.names = append(a.names, name)
+}
+
+// load creates environments through all nodes until ctx ends, each client its
+// own, one after the other.
+func (c *cluster) load(ctx context.Context, clients int) (*acknowledged, *sync.WaitGroup) {
+	a, group, nodes := &acknowledged{}, &sync.WaitGroup{}, c.nodes
+	for client := range clients {
+		group.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				name := fmt.Sprintf("e-%d-%d", client, n)
+				for ctx.Err() == nil { // as SDKs do, the call is repeated until it is answered
+					if err := createEnvironment(ctx, nodes[rand.N(len(nodes))].client(), name); err == nil {
+						a.add(name)
+						break
+					}
+					time.Sleep(20 * time.Millisecond)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+	return a, group
+}
+
+// settled checks that all that was acknowledged gets deployed, by one deployment
+// and one run to the end each.
+func (c *cluster) settled(t *testing.T, a *acknowledged, m marks, within time.Duration) {
+	t.Helper()
+	client := c.nodes[0].client()
+	end := time.Now().Add(within)
+	for _, name := range a.names {
+		if !deployed(t, client, name, max(time.Until(end), time.Second)) {
+			continue
+		}
+		list, err := client.ListDeployments(t.Context(), &api.ListDeploymentsInput{EnvironmentName: &name})
+		if err != nil || len(list.Deployments) != 1 {
+			t.Errorf("environment %s has deployments %v, %v; want one", name, list, err)
+		}
+		if n := m.count(name, "end"); n != 1 {
+			t.Errorf("the commands of %s ended %d times", name, n)
+		}
+	}
+}
 
 func TestDeadNodesWorkIsTakenOver(t *testing.T) {
 	t.Parallel()
