@@ -59,6 +59,7 @@ type Server struct {
 	worker  *jobs.Worker
 	http    *http.Server
 	metrics *metrics
+	tracer  *tracer        // nil: no spans are wanted
 	teller  *events.Teller // nil: nobody is told of status changes
 	log     *slog.Logger
 	node    string // names this process among those that share the database
@@ -119,6 +120,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 		}
 	}()
+	if s.tracer, err = newTracer(c, s.node, log); err != nil {
+		return s, fmt.Errorf("traces: %w", err)
+	}
 	if s.store, err = store.Open(ctx, c.database(), log); err != nil {
 		return s, err
 	}
@@ -210,7 +214,7 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 		return fmt.Errorf("take up unfinished work: %w", err)
 	}
 	for kind, handler := range handlers {
-		handlers[kind] = s.metrics.around(kind, c.Concurrency, handler)
+		handlers[kind] = s.metrics.around(kind, c.Concurrency, s.tracer.jobs(kind, handler))
 	}
 	worker, err := s.store.NewWorker(jobs.Config{
 		Logger: s.log, Node: s.node, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp, StopGrace: max(s.stopGrace, time.Millisecond),
@@ -262,8 +266,12 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 	g := &guard{plane: plane, account: s.config.AccountID}
 	access := accessLog(s.log)
 	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
-		Authenticate: g.authenticate(verifier), Around: plane.Around, MapError: mapError, Logger: s.log,
-		Observe: func(ctx context.Context, f awsjson.Finished) { s.metrics.observe(ctx, f); access(ctx, f) },
+		Authenticate: g.authenticate(verifier), Around: s.tracer.operations(plane.Around), MapError: mapError, Logger: s.log,
+		Observe: func(ctx context.Context, f awsjson.Finished) {
+			s.metrics.observe(ctx, f)
+			answered(ctx, f)
+			access(ctx, f)
+		},
 	})
 	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Finished: g.sts}
 	if s.config.AWSSignIn != "" {
@@ -271,7 +279,7 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 	}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.listenAndServe(&routes{
-		api: s.metrics.inFlight(handler), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
+		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
 		webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
 	})
 	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
@@ -318,6 +326,9 @@ func (s *Server) Close(ctx context.Context) error {
 			s.log.Warn("say that this node has stopped", "err", err)
 		}
 		errs = append(errs, s.store.Close())
+	}
+	if err := s.tracer.close(ctx); err != nil {
+		s.log.Warn("the last traces were not sent", "err", err)
 	}
 	return errors.Join(errs...)
 }
@@ -377,23 +388,4 @@ func openBuckets(ctx context.Context, c Config, db *store.Store, log *slog.Logge
 		return nil, err // not a nil of its type
 	}
 	return b, nil
-}
-
-// NewLogger makes the logger that a configuration asks for.
-func NewLogger(c Config, w io.Writer) *slog.Logger {
-	level, _ := logLevel(c.LogLevel)
-	opts := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
-}
-
-func logLevel(name string) (level slog.Level, err error) {
-	switch name {
-	case "debug", "info", "warn", "error":
-		err = level.UnmarshalText([]byte(name))
-		return level, err
-	}
-	return level, fmt.Errorf("unknown log level %q", name)
 }

@@ -62,6 +62,14 @@ type Config struct {
 	LogLevel string `setting:"log-level" default:"info"`
 	// LogFormat is the form of log lines: text or json.
 	LogFormat string `setting:"log-format" default:"text"`
+	// OtlpEndpoint is the URL that traces are sent to, as OTLP over HTTP
+	// (http/protobuf); /v1/traces is added to one without a path. Without it,
+	// OpenTelemetry's own variables count (OTEL_EXPORTER_OTLP_ENDPOINT and its
+	// like); without them none are made.
+	OtlpEndpoint string `setting:"otlp-endpoint"`
+	// OtlpHeaders are sent along with traces, as name=value pairs with commas
+	// between them.
+	OtlpHeaders string `setting:"otlp-headers" secret:"true"`
 	// Concurrency is how many deployments this process works on at once.
 	Concurrency int `setting:"concurrency" default:"100"`
 	// RedeployInstances says when a service instance is deployed anew without a
@@ -195,7 +203,7 @@ func (c Config) Check() error {
 	for name, text := range map[string]string{
 		"public-url": c.PublicURL, "cloudformation-endpoint": c.CloudformationEndpoint, "sts-endpoint": c.StsEndpoint,
 		"s3-endpoint": c.S3Endpoint, "secretsmanager-endpoint": c.SecretsmanagerEndpoint, "ssm-endpoint": c.SsmEndpoint,
-		"eventbridge-endpoint": c.EventbridgeEndpoint,
+		"eventbridge-endpoint": c.EventbridgeEndpoint, "otlp-endpoint": c.OtlpEndpoint,
 	} {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 			fail(name, "%q is not a URL, as in https://hadron.example.com", text)
@@ -218,6 +226,9 @@ func (c Config) Check() error {
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fail("log-format", "%q is not text or json", c.LogFormat)
+	}
+	if _, err := otlpHeaders(c.OtlpHeaders); err != nil {
+		fail("otlp-headers", "%v", err)
 	}
 	if _, err := c.bundleLimits(); err != nil {
 		fail("bundle-limits", "%v", err)

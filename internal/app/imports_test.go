@@ -20,6 +20,7 @@ var mayImport = map[string]string{
 	"internal/jobs":        "",
 	"internal/engine":      "",
 	"internal/jinja":       "",
+	"internal/tracing":     "",
 	"internal/schema":      "",
 	"internal/api":         "awsjson",
 	"internal/auth":        "proton",

@@ -85,6 +85,8 @@ var usage = map[string]string{
 	"root-secret-access-key":      "its secret; better given by HADRON_ROOT_SECRET_ACCESS_KEY",
 	"log-level":                   "debug, info, warn or error",
 	"log-format":                  "text or json",
+	"otlp-endpoint":               "URL that traces are sent to, as OTLP over HTTP (default: OpenTelemetry's own variables)",
+	"otlp-headers":                "name=value pairs sent along with traces",
 	"concurrency":                 "how many deployments to work on at once",
 	"redeploy-instances":          "never, or components: when what an instance sees of a component changes",
 	"preview-timeout":             "seconds a deployment waits for the preview of what it will change; 0 makes none",
@@ -158,9 +160,17 @@ func LoadConfig(flags *pflag.FlagSet, lookupEnv func(string) (string, bool), fil
 		return c, err
 	}
 	var errs []error
+	otlp, err := standardOTLP(lookupEnv)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	for _, s := range settings(&c) {
-		from, text, ok := "file "+file+": "+s.name, fromFile[s.name], false
-		if _, ok = fromFile[s.name]; ok {
+		from, text, ok := "OTEL_EXPORTER_OTLP_…", "", false
+		if text, ok = otlp[s.name]; ok && c.OtlpEndpoint != "" && c.OtlpEndpoint != otlp["otlp-endpoint"] {
+			ok = false // those headers are for another collector
+		}
+		if value, found := fromFile[s.name]; found {
+			from, text, ok = "file "+file+": "+s.name, value, true
 			delete(fromFile, s.name)
 		}
 		if value, found := lookupEnv(s.env); found && value != "" {

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Config is what a Source is made of. The zero Config is real AWS.
@@ -34,6 +35,8 @@ type Config struct {
 	// Ours reports whether an access key is one of this server's own; nil: none is.
 	Ours func(accessKeyID string) bool
 }
+
+var traced = []func(*middleware.Stack) error{Traced}
 
 // Source gives credentials. It is safe for concurrent use.
 type Source struct {
@@ -66,7 +69,7 @@ func (s *Source) Credentials(region, role string) aws.CredentialsProvider {
 	defer s.mu.Unlock()
 	id := assumed{region, role}
 	if s.each[id] == nil {
-		client := sts.New(sts.Options{Region: region, Credentials: s.own, BaseEndpoint: s.sts, HTTPClient: HTTPClient(), Retryer: Retryer(0)})
+		client := sts.New(sts.Options{Region: region, Credentials: s.own, BaseEndpoint: s.sts, HTTPClient: HTTPClient(), Retryer: Retryer(0), APIOptions: traced})
 		assume := stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "hadron" })
 		s.each[id] = aws.NewCredentialsCache(assume, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 5 * time.Minute })
 	}
@@ -79,7 +82,7 @@ func (s *Source) Account(ctx context.Context, region, role string) (string, erro
 	if parts := strings.Split(role, ":"); len(parts) > 5 && parts[4] != "" {
 		return parts[4], nil
 	}
-	client := sts.New(sts.Options{Region: region, Credentials: s.Credentials(region, role), BaseEndpoint: s.sts, HTTPClient: HTTPClient(), Retryer: Retryer(0)})
+	client := sts.New(sts.Options{Region: region, Credentials: s.Credentials(region, role), BaseEndpoint: s.sts, HTTPClient: HTTPClient(), Retryer: Retryer(0), APIOptions: traced})
 	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return "", err

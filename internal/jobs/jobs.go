@@ -57,6 +57,9 @@ type Job struct {
 	// Priority orders the jobs of a kind that wait: 1 (or zero) is first, 4 last.
 	// A handler is not told.
 	Priority int
+
+	// Origin is the call that the job comes from, if it is known.
+	Origin Origin
 }
 
 // jobArgs is a Job as River stores it. The kind is River's own column.
@@ -166,6 +169,7 @@ func (q *Queue) Insert(ctx context.Context, tx *sql.Tx, jobs ...Job) error {
 			MaxAttempts: math.MaxInt16,
 			Queue:       string(j.Kind),
 			Priority:    j.Priority,
+			Metadata:    j.Origin.metadata(),
 			ScheduledAt: j.RunAt,
 			UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: liveStates},
 		}})

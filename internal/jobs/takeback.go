@@ -22,7 +22,7 @@ func CountLeft(ctx context.Context, tx *sql.Tx, live []string) (n int, err error
 // that changes nothing. Call Wake after the commit.
 func (q *Queue) TakeBack(ctx context.Context, tx *sql.Tx, live []string) (int, error) {
 	rows, err := tx.QueryContext(ctx, `UPDATE river_job SET state = 'cancelled', finalized_at = now()
-		WHERE `+leftBehind+` RETURNING kind, args`, live)
+		WHERE `+leftBehind+` RETURNING kind, args, metadata`, live)
 	if err != nil {
 		return 0, fmt.Errorf("take back jobs: %w", err)
 	}
@@ -30,15 +30,15 @@ func (q *Queue) TakeBack(ctx context.Context, tx *sql.Tx, live []string) (int, e
 	var left []Job
 	for rows.Next() {
 		var job Job
-		var text []byte
-		if err := rows.Scan(&job.Kind, &text); err != nil {
+		var text, metadata []byte
+		if err := rows.Scan(&job.Kind, &text, &metadata); err != nil {
 			return 0, err
 		}
 		var args jobArgs
 		if err := json.Unmarshal(text, &args); err != nil {
 			return 0, fmt.Errorf("arguments of a job of kind %q: %w", string(job.Kind), err)
 		}
-		job.Key, job.Generation = args.Key, args.Generation
+		job.Key, job.Generation, job.Origin = args.Key, args.Generation, originFrom(metadata)
 		left = append(left, job)
 	}
 	if err := rows.Err(); err != nil {

@@ -231,8 +231,9 @@ type riverWorker struct {
 // Work runs the kind's handler and turns its answer into River's.
 func (r *riverWorker) Work(ctx context.Context, rj *river.Job[jobArgs]) error {
 	w := r.w
-	job := Job{Kind: Kind(rj.Kind), Key: rj.Args.Key, Generation: rj.Args.Generation, RunAt: rj.ScheduledAt}
-	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, jobContextKey{}, rj))
+	job := Job{Kind: Kind(rj.Kind), Key: rj.Args.Key, Generation: rj.Args.Generation, RunAt: rj.ScheduledAt, Origin: originFrom(rj.Metadata)}
+	ctx = WithOrigin(context.WithValue(ctx, jobContextKey{}, rj), job.Origin)
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	unhook := context.AfterFunc(w.stopping, func() { cancel(ErrStopping) })
 	defer unhook()

@@ -120,6 +120,8 @@ type Deployment struct {
 	Forced bool
 	// Engine carries it out; empty until it was first rendered and saved.
 	Engine string
+	// RequestID and TraceParent are of the call that asked for it.
+	RequestID, TraceParent string
 }
 
 func (d Deployment) ARN() ARN { return d.DeploymentARN(d.ID) }

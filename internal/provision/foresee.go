@@ -68,7 +68,7 @@ func (p *Provisioner) foresee(ctx context.Context, d proton.Deployment, driver e
 
 // preview asks a driver what a run would change, for a bounded time.
 func (p *Provisioner) preview(ctx context.Context, driver engine.Driver, method engine.Method, run engine.Run, limit time.Duration) (_ engine.Changes, err error) {
-	ended := p.Observer.Begins(method, "preview")
+	ctx, ended := p.begins(ctx, run, method, "preview")
 	defer func() { ended(resultOf(err)) }()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()

@@ -2,9 +2,11 @@ package provision
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/proton"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // Observer is told what a Provisioner does. Its methods must not wait.
@@ -35,21 +37,39 @@ func resultOf(err error) string {
 
 // step has a driver take a step.
 func (p *Provisioner) step(ctx context.Context, driver engine.Driver, method engine.Method, run engine.Run, checkpoint string) (engine.Status, error) {
-	return p.asked(method, "step", func() (engine.Status, error) { return driver.Step(ctx, run, checkpoint) })
+	return p.asked(ctx, run, method, "step", func(ctx context.Context) (engine.Status, error) { return driver.Step(ctx, run, checkpoint) })
 }
 
 // stopRun has a driver stop a run.
 func (p *Provisioner) stopRun(ctx context.Context, driver engine.Driver, method engine.Method, run engine.Run, checkpoint string) (engine.Status, error) {
-	return p.asked(method, "cancel", func() (engine.Status, error) { return driver.Cancel(ctx, run, checkpoint) })
+	return p.asked(ctx, run, method, "cancel", func(ctx context.Context) (engine.Status, error) { return driver.Cancel(ctx, run, checkpoint) })
 }
 
-func (p *Provisioner) asked(method engine.Method, what string, ask func() (engine.Status, error)) (status engine.Status, err error) {
-	ended := p.Observer.Begins(method, what)
+func (p *Provisioner) asked(ctx context.Context, run engine.Run, method engine.Method, what string, ask func(context.Context) (engine.Status, error)) (status engine.Status, err error) {
+	ctx, ended := p.begins(ctx, run, method, what)
 	result := "error" // also if the driver panics
 	defer func() { ended(result) }()
-	status, err = ask()
+	status, err = ask(ctx)
 	if result = resultOf(err); err == nil && status.Done && status.Failure != "" {
 		result = "failed"
 	}
 	return status, err
 }
+
+// begins tells of what a driver is asked for: the observer, and the trace.
+func (p *Provisioner) begins(ctx context.Context, run engine.Run, method engine.Method, what string) (context.Context, func(result string)) {
+	observed := p.Observer.Begins(method, what)
+	ctx, spanned := engine.Trace(ctx, what, attribute.String("hadron.engine", string(method)), attribute.String("hadron.deployment", run.DeploymentID),
+		attribute.String("hadron.target", run.ResourceARN), attribute.String("hadron.run", run.ID))
+	return ctx, func(result string) {
+		observed(result)
+		if result == resultOf(nil) {
+			spanned(nil)
+		} else {
+			spanned(errNotOK)
+		}
+	}
+}
+
+// errNotOK marks the span of what a driver did not do well.
+var errNotOK = errors.New("not ok")

@@ -10,6 +10,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // run renders what a deployment's driver is to carry out, and names the driver.
@@ -24,7 +25,9 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 }
 
 func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, log io.Writer) (engine.Run, engine.Method, error) {
-	rendered, method, err := p.render(ctx, d, log)
+	in, ended := engine.Trace(ctx, "render", attribute.String("hadron.deployment", d.ID))
+	rendered, method, err := p.render(in, d, log)
+	ended(err)
 	if err != nil {
 		return engine.Run{}, "", err
 	}

@@ -28,11 +28,12 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 		{"checkpoint", &d.Checkpoint}, {"failures", &d.Failures},
 		{"cause", &d.Cause}, {"forced", (*flag)(&d.Forced)}, {"engine", &d.Engine},
 		{"woken", (*flag)(&d.Woken)},
+		{"request_id", &d.RequestID}, {"trace_parent", &d.TraceParent},
 	}
 }, nil).announced(3, (*proton.Deployment).ARN).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
 func work(d proton.Deployment) jobs.Job {
-	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt}
+	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt, Origin: jobs.Origin{RequestID: d.RequestID, Trace: d.TraceParent}}
 }
 
 // fresh is the job of a deployment that is worked on for the first time.
@@ -46,7 +47,11 @@ func (tx *Tx) fresh(d proton.Deployment) jobs.Job {
 // already ended.
 func (tx *Tx) InsertDeployments(ctx context.Context, ds ...proton.Deployment) error {
 	var queue []jobs.Job
+	origin := jobs.OriginOf(ctx)
 	for _, d := range ds {
+		if origin != (jobs.Origin{}) {
+			d.RequestID, d.TraceParent = origin.RequestID, origin.Trace
+		}
 		row, err := tx.store.sealed(d)
 		if err != nil {
 			return err
@@ -301,14 +306,14 @@ func (s *Store) requeue(ctx context.Context, condition string, args ...any) (int
 	err := s.Update(ctx, func(tx *Tx) error {
 		queue = nil
 		rows, err := tx.query(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = '', lease_until = 0
-			WHERE `+condition+` RETURNING id, attempt`, args...)
+			WHERE `+condition+` RETURNING id, attempt, request_id, trace_parent`, args...)
 		if err != nil {
 			return fmt.Errorf("requeue: %w", err)
 		}
 		defer rows.Close()
 		for rows.Next() {
 			job := jobs.Job{Kind: jobs.Deploy}
-			if err := rows.Scan(&job.Key, &job.Generation); err != nil {
+			if err := rows.Scan(&job.Key, &job.Generation, &job.Origin.RequestID, &job.Origin.Trace); err != nil {
 				return err
 			}
 			queue = append(queue, job)

@@ -106,7 +106,9 @@ func (tx *Tx) InsertTemplateVersion(ctx context.Context, v proton.TemplateVersio
 	if err != nil {
 		return fmt.Errorf("count versions: %w", err)
 	}
-	return tx.Enqueue(ctx, registration(v))
+	job := registration(v)
+	job.Origin = jobs.OriginOf(ctx)
+	return tx.Enqueue(ctx, job)
 }
 
 func registration(v proton.TemplateVersion) jobs.Job {

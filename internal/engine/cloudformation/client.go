@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/identity"
@@ -19,5 +20,6 @@ func (d *Driver) client(r engine.Run) (*cfn.Client, error) {
 	return cfn.New(cfn.Options{
 		Region: r.Region, Credentials: d.Identity.Credentials(r.Region, r.RoleARN),
 		BaseEndpoint: identity.Endpoint(d.Endpoint), HTTPClient: d.http, Retryer: identity.Retryer(d.PollMax),
+		APIOptions: []func(*middleware.Stack) error{identity.Traced},
 	}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/cloudformation"
 	"github.com/hadronhq/hadron/internal/engine/cloudformation/cfntest"
+	"github.com/hadronhq/hadron/internal/engine/enginetest"
 )
 
 type props = map[string]cfntest.Properties
@@ -103,6 +105,19 @@ func TestStackNameFollowsFromTheResource(t *testing.T) {
 	r.StackName = "no_underscores"
 	if _, err := cloudformation.StackName(r); err == nil {
 		t.Error("a name that CloudFormation refuses was accepted")
+	}
+}
+
+func TestCallsAreSpansOfTheTrace(t *testing.T) {
+	t.Parallel()
+	s := cfntest.New(t)
+	ctx, spans := enginetest.Traced(t.Context())
+	r, _ := newRun(engine.Apply, template("a", nil))
+	if _, err := newDriver(s, nil).Step(ctx, r, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := spans(); !slices.Contains(got, "CloudFormation DescribeStacks") || !slices.Contains(got, "CloudFormation CreateChangeSet") {
+		t.Errorf("spans of the first step: %q", got)
 	}
 }
 

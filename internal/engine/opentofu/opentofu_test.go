@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -322,6 +323,19 @@ output "secret" {
 	versions, err := b.Versions(t.Context(), "123456789012/us-east-1/environment/dev")
 	if err != nil || len(versions) == 0 || versions[0].Run != r.ID {
 		t.Errorf("versions of the state: %+v, %v; want one of the run", versions, err)
+	}
+}
+
+func TestTheToolsCommandsAreSpansOfTheTrace(t *testing.T) {
+	t.Parallel()
+	d := newBackend(t).driver(t, t.TempDir(), nil)
+	ctx, spans := enginetest.Traced(t.Context())
+	r, _ := newRun("main.tf", "output \"a\" {\n  value = 1\n}\n")
+	if st, err := d.Step(ctx, r, ""); err != nil || st.Failure != "" {
+		t.Fatalf("%+v, %v\n%s", st, err, r.Log)
+	}
+	if got := spans(); !slices.Contains(got, "tofu init") || !slices.Contains(got, "tofu apply") {
+		t.Errorf("spans: %q", got)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 const (
@@ -343,10 +344,14 @@ func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...
 }
 
 func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]string, w io.Writer, command string, args ...string) (int, error) {
+	ctx, ended := engine.Trace(ctx, filepath.Base(s.binary)+" "+command)
+	env = engine.Joined(ctx, env)
 	exit, err := s.keeper.Run(ctx, supervisor.Program{
 		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(env), Box: box,
 		Forward: s.forward(), More: command == "init",
 	}, w)
+	engine.Note(ctx, attribute.Int("process.exit.code", exit))
+	ended(err)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))
 	}

@@ -166,7 +166,9 @@ func (d db) expire(id string, attempt int64) {
 }
 
 func expiredLeasesAreQueuedAgain(t *testing.T, d db) {
-	d.insert(running("expired"), running("held"), running("never-claimed"), running("ended"))
+	expired := running("expired")
+	expired.RequestID, expired.TraceParent = "r-1", "00-trace"
+	d.insert(expired, running("held"), running("never-claimed"), running("ended"))
 	d.claim("expired", 0, "a", time.Minute)
 	d.expire("expired", 1)
 	d.claim("held", 0, "a", time.Minute)
@@ -183,7 +185,9 @@ func expiredLeasesAreQueuedAgain(t *testing.T, d db) {
 	if got.Attempt != 2 || got.LeaseOwner != "" || !got.LeaseUntil.IsZero() {
 		t.Errorf("after it was queued: %+v", got)
 	}
-	d.same("jobs", []jobs.Job{deploy("expired", 2)}, d.work())
+	again := deploy("expired", 2)
+	again.Origin = jobs.Origin{RequestID: "r-1", Trace: "00-trace"}
+	d.same("jobs", []jobs.Job{again}, d.work())
 	if _, ok := d.claim("expired", 1, "a", time.Minute); ok {
 		t.Error("a job of the past claimed it")
 	}
