@@ -114,7 +114,7 @@ func TestComparedBundlesAreBounded(t *testing.T) {
 		files["instance_infrastructure/a<i>b&.txt"] = "<script>" + version + "</script>\r\n"
 		files["instance_infrastructure/binary"] = "\xff" + version
 		files["instance_infrastructure/long-line"] = strings.Repeat("é", 10_000) + version
-		files["instance_infrastructure/long-middle"] = "same\n" + strings.Repeat(version+"\n", 1001) + "same\n"
+		files["instance_infrastructure/long-middle"] = "same\n" + strings.Repeat(version+"\n", 2000) + "same\n"
 		files["instance_infrastructure/long-same"] = strings.Repeat("same\n", 20_000) + version + "\n" + strings.Repeat("same\n", 20_000)
 		for n := range 3 {
 			files[fmt.Sprintf("instance_infrastructure/lines-%d", n)] = strings.Repeat(version+"\n", 900)

@@ -22,6 +22,7 @@ var mayImport = map[string]string{
 	"internal/jinja":       "",
 	"internal/tracing":     "",
 	"internal/schema":      "",
+	"internal/linediff":    "",
 	"internal/api":         "awsjson",
 	"internal/auth":        "proton",
 	"internal/bundle":      "proton jinja schema",
@@ -32,8 +33,8 @@ var mayImport = map[string]string{
 	"internal/git":         "auth",
 	"internal/forge":       "auth git",
 	"internal/gitsync":     "api auth awsjson bundle control forge git jobs proton schema store",
-	"internal/cli":         "api app auth awsjson bundle library",
-	"internal/console":     "api auth awsjson bundle schema",
+	"internal/cli":         "api app auth awsjson bundle library linediff",
+	"internal/console":     "api auth awsjson bundle linediff schema",
 	"library":              "",
 	"internal/gen":         "awsjson",
 

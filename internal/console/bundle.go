@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/linediff"
 )
 
 const (
@@ -173,8 +174,7 @@ func changedFiles(before, after []api.TemplateVersionFile) []fileChange {
 // lines.
 func compareTexts(change fileChange, before, after string, most int) fileChange {
 	a, b := lines(before), lines(after)
-	start, end := sameEnds(a, b)
-	if max(len(a), len(b))-start-end > maxCompared {
+	if !linediff.Compared(a, b) {
 		change.Note = "too long to be compared line by line"
 		return change
 	}
