@@ -21,13 +21,6 @@ import (
 )
 
 const (
-	mainFile = `
-resource "terraform_data" "it" {
-  count = 10
-  input = "${var.environment.inputs.round}-${count.index}"
-}
-output "first" { value = terraform_data.it[0].output }
-`
 	variablesFile = `
 variable "environment" { type = object({ name = string, inputs = any }) }
 `
@@ -41,18 +34,57 @@ variable "environment" { type = object({ name = string, inputs = any }) }
   templates:
     - {file: "*", rendering_engine: hcl, template_language: terraform}
 `
-	// otherFile asks for another init than mainFile.
-	otherFile = `terraform { required_version = ">= 1.0" }
-` + mainFile
+	mainFile = `
+resource "terraform_data" "it" {
+  count = 10
+  input = "${var.environment.inputs.round}-${count.index}"
+}
+output "first" { value = terraform_data.it[0].output }
+`
+	// workFile makes a resource that takes a while, anew each time.
+	workFile = `
+resource "terraform_data" "work" {
+  triggers_replace = var.environment.inputs.round
+  provisioner "local-exec" { command = "sleep %s" }
+}
+`
+	providersFile = `terraform {
+  required_providers {
+    terraform = { source = "terraform.io/builtin/terraform" }
+  }
+}
+`
 	region = "eu-west-1"
 )
+
+// folder is what is deployed.
+type folder struct {
+	name  string
+	files map[string]string
+	later float64 // the goal of later deployments
+	slow  int     // rounds are so much fewer
+}
+
+// folders do next to nothing, or take as long as those of people may. Nothing is
+// to be installed for them, so that they need no init of their own; the last
+// names its providers and does.
+var folders = []folder{
+	{"", map[string]string{"main.tf": mainFile}, 1, 1},
+	{" of 0.5 s", map[string]string{"main.tf": mainFile + fmt.Sprintf(workFile, "0.5")}, 1.05, 2},
+	{" of 2 s", map[string]string{"main.tf": mainFile + fmt.Sprintf(workFile, "2")}, 1.05, 4},
+	{" of 2 s with an init", map[string]string{"main.tf": mainFile + fmt.Sprintf(workFile, "2"), "providers.tf": providersFile}, 1.05, 4},
+}
 
 // hand deploys a folder as a person would.
 type hand struct{ program, dir string }
 
-func newHand(program, dir string) (*hand, error) {
+func newHand(program, dir string, f folder) (*hand, error) {
 	h := &hand{program, dir}
-	return h, errors.Join(os.MkdirAll(dir, 0o700), h.write("main.tf", mainFile), h.write("variables.tf", variablesFile))
+	err := errors.Join(os.MkdirAll(dir, 0o700), h.write("variables.tf", variablesFile))
+	for name, text := range f.files {
+		err = errors.Join(err, h.write(name, text))
+	}
+	return h, err
 }
 
 func (h *hand) write(name, text string) error {
@@ -81,7 +113,7 @@ type server struct {
 	quiet time.Duration // for which nothing is asked after a call
 }
 
-func newServer(ctx context.Context, program, data string) (*server, error) {
+func newServer(ctx context.Context, program, data string, f folder) (*server, error) {
 	c := app.DefaultConfig()
 	c.Listen, c.Data, c.Tofu = "127.0.0.1:0", data, program
 	a, err := app.Start(ctx, c, slog.New(slog.DiscardHandler))
@@ -91,26 +123,28 @@ func newServer(ctx context.Context, program, data string) (*server, error) {
 	s := &server{app: a, Client: api.NewClient(&awsjson.HTTP{Endpoint: a.URL, Sign: func(r *http.Request, body []byte) error {
 		return auth.Sign(r, body, a.Root.AccessKeyID, a.Root.SecretAccessKey, "", region, "proton", time.Now())
 	}})}
-	if err := errors.Join(s.put(ctx, "/bundles", nil), s.publish(ctx, "other", otherFile)); err != nil {
+	if err := errors.Join(s.put(ctx, "/bundles", nil), s.publish(ctx, "other", folders[0].files)); err != nil {
 		return s, err
 	}
 	// What a server does for the first time it does not do for a template's sake.
 	if err := s.create(ctx, "other"); err != nil {
 		return s, err
 	}
-	return s, errors.Join(s.end(ctx, "other"), s.publish(ctx, "net", mainFile))
+	return s, errors.Join(s.end(ctx, "other"), s.publish(ctx, "net", f.files))
 }
 
 func (s *server) close() { _ = s.app.Close(context.Background()) }
 
 // publish registers a template.
-func (s *server) publish(ctx context.Context, name, main string) error {
+func (s *server) publish(ctx context.Context, name string, files map[string]string) error {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	for name, text := range map[string]string{
-		"schema/schema.yaml": schemaFile, "infrastructure/manifest.yaml": manifestFile, "infrastructure/main.tf": main,
-	} {
+	all := map[string]string{"schema/schema.yaml": schemaFile, "infrastructure/manifest.yaml": manifestFile}
+	for name, text := range files {
+		all["infrastructure/"+name] = text
+	}
+	for name, text := range all {
 		_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}) // into memory: never fails
 		_, _ = w.Write([]byte(text))
 	}
@@ -189,6 +223,6 @@ func (s *server) end(ctx context.Context, name string) error {
 		case *out.Environment.DeploymentStatus != api.DeploymentStatusInProgress:
 			return fmt.Errorf("the environment is %s: %s", *out.Environment.DeploymentStatus, api.Value(out.Environment.DeploymentStatusMessage))
 		}
-		time.Sleep(3 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -73,7 +73,6 @@ type Server struct {
 	stopping     atomic.Bool
 	stopGrace    time.Duration
 	stopWatch    context.CancelFunc
-	stopSweep    context.CancelFunc
 	closeEngines func()
 	closeHeir    func()
 	wait         sync.WaitGroup
@@ -113,7 +112,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s := &Server{
 		config: c, metrics: newMetrics(Version), log: log, node: uuid.NewString(), stopGrace: time.Duration(c.StopGrace) * time.Second,
-		served: make(chan error, 2), stopWatch: func() {}, stopSweep: func() {}, closeEngines: func() {}, closeHeir: func() {},
+		served: make(chan error, 2), stopWatch: func() {}, closeEngines: func() {}, closeHeir: func() {},
 	}
 	defer func() {
 		if err != nil {
@@ -313,7 +312,6 @@ func (s *Server) Close(ctx context.Context) error {
 		done()
 	}
 	s.stopWatch() // only now: this node holds deployments until here
-	s.stopSweep()
 	s.closeEngines()
 	s.closeHeir() // what is left is on record
 	errs = append(errs, s.hangUp(ctx))

@@ -73,9 +73,13 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OpenTofu engine: %w", err)
 	}
-	s.sweep(commands, tofu)
-	s.wait.Go(tofu.Ready)
-	s.closeEngines = tofu.Close
+	ctx, stop := context.WithCancel(context.Background())
+	s.closeEngines = func() {
+		stop()
+		tofu.Close()
+	}
+	s.wait.Go(func() { s.sweep(ctx, commands, tofu) })
+	s.wait.Go(func() { tofu.Ready(ctx) })
 	set := engine.Set{
 		engine.Command: commands, engine.OpenTofu: tofu,
 		engine.CloudFormation: s.cloudFormation(c),
@@ -144,18 +148,14 @@ func (s *Server) hidden(c Config) (data string, hide []string, err error) {
 const keepFolders = 7 * 24 * time.Hour
 
 // sweep removes what earlier processes have left of runs.
-func (s *Server) sweep(drivers ...interface {
+func (s *Server) sweep(ctx context.Context, drivers ...interface {
 	Sweep(context.Context, time.Duration) error
 }) {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stopSweep = stop
-	s.wait.Go(func() {
-		for _, d := range drivers {
-			if err := d.Sweep(ctx, keepFolders); err != nil && ctx.Err() == nil {
-				s.log.Warn("remove old work folders", "err", err)
-			}
+	for _, d := range drivers {
+		if err := d.Sweep(ctx, keepFolders); err != nil && ctx.Err() == nil {
+			s.log.Warn("remove old work folders", "err", err)
 		}
-	})
+	}
 }
 
 // newStates keeps the states of OpenTofu and Terraform.

@@ -164,12 +164,9 @@ func (s *session) runInit(ctx context.Context) error {
 	if err := engine.RemoveFolder(s.env["TF_DATA_DIR"]); err != nil {
 		return err
 	}
-	env := maps.Clone(s.env)
-	// An init holds little and is soon over: a quarter of its time would go into
-	// collecting garbage. It starts no providers, which would hold more.
-	env["GOGC"], env["GOMEMLIMIT"] = "off", "256MiB"
 	output := &initOutput{log: s.log}
-	exit, err := s.runIn(ctx, s.initBox(), env, output, "init", "-input=false", "-no-color")
+	// It starts no providers, whatever the files name.
+	exit, err := s.runIn(ctx, s.initBox(), lazy(s.env), output, "init", "-input=false", "-no-color")
 	if err == nil && exit != 0 {
 		err = failure(fmt.Sprintf("%s init failed: %s", s.tool, output.failure(exit)))
 	}
@@ -243,10 +240,15 @@ func (s *session) initKey(providers []string) string {
 
 // needs is what an init has to make ready.
 type needs struct {
-	facts    map[string]bool
-	remote   bool // a module is not in the folder itself
-	commands bool // an init may run commands of the template: to get at the keys of an encrypted state
+	facts        map[string]bool
+	remote       bool // a module is not in the folder itself
+	commands     bool // an init may run commands of the template: to get at the keys of an encrypted state
+	provisioners bool // an apply runs commands of the template; nothing to an init
 }
+
+// nothing reports whether there are no providers or modules to make ready: one
+// init serves all such folders.
+func (n needs) nothing() bool { return len(n.facts) == 0 && !n.remote && !n.commands }
 
 // needsOf reads from the files what they ask an init for: the settings,
 // providers and modules. A file it cannot read counts as a whole.
@@ -295,12 +297,19 @@ func (n *needs) addBlock(dir string, b *hclsyntax.Block, source []byte) {
 	}
 	switch b.Type {
 	case "terraform":
-		n.add(dir, b.Type, bodyText(b, source))
+		if !demandsOnlyVersion(b.Body) { // which every command looks at
+			n.add(dir, b.Type, bodyText(b, source))
+		}
 	case "provider":
 		n.add(dir, b.Type, label, text("version"))
 	case "resource", "data", "ephemeral":
+		for _, inner := range b.Body.Blocks {
+			n.provisioners = n.provisioners || inner.Type == "provisioner"
+		}
 		kind, _, _ := strings.Cut(label, "_")
-		n.add(dir, "provider of", kind, text("provider"))
+		if kind != "terraform" || text("provider") != "" { // else, as terraform_data, part of the tool
+			n.add(dir, "provider of", kind, text("provider"))
+		}
 	case "module":
 		from := text("source")
 		n.remote = n.remote || !strings.HasPrefix(from, `"./`) && !strings.HasPrefix(from, `"../`)
@@ -309,6 +318,15 @@ func (n *needs) addBlock(dir string, b *hclsyntax.Block, source []byte) {
 	default:
 		n.add(dir, b.Type, bodyText(b, source))
 	}
+}
+
+func demandsOnlyVersion(b *hclsyntax.Body) bool {
+	for name := range b.Attributes {
+		if name != "required_version" {
+			return false
+		}
+	}
+	return len(b.Blocks) == 0
 }
 
 func bodyText(b *hclsyntax.Block, source []byte) string {

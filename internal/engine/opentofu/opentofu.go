@@ -24,8 +24,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
@@ -109,14 +107,6 @@ func New(d Driver) (*Driver, error) {
 	}
 	d.spare = &supervisor.Spare{Boxed: len(d.Hide) > 0}
 	return &d, nil
-}
-
-// Ready starts what the next run will need, so that it does not have to wait for
-// it, if there is a tool to run. Close ends it again.
-func (d *Driver) Ready() {
-	if (&session{Driver: d}).findTool() == nil {
-		d.spare.Refill()
-	}
 }
 
 // Close ends what waits for a next run. Runs that are going on are not touched.
@@ -279,20 +269,14 @@ func (d *Driver) Preview(ctx context.Context, r engine.Run) (engine.Changes, err
 		return engine.Changes{}, err
 	}
 	r.Log = io.Discard
-	f, err := supervisor.Claim(ctx, filepath.Join(d.Root, "previews", uuid.NewString()), d.Grace)
-	if err != nil {
-		return engine.Changes{}, err
-	}
-	defer f.Release()
-	defer d.remove(f)
 	work, cancel := engine.WithTimeout(ctx, d.Timeout)
 	defer cancel()
-	s, err := d.open(work, f, r, overrideLocal)
-	defer s.close()
-	if err != nil {
-		return engine.Changes{}, err
-	}
-	return s.preview(work)
+	var c engine.Changes
+	err := d.alone(work, r, overrideLocal, func(s *session) (err error) {
+		c, err = s.preview(work)
+		return err
+	})
+	return c, err
 }
 
 // Cancel interrupts the run, wherever on this machine it is going on, waits

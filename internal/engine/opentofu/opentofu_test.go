@@ -497,6 +497,40 @@ func TestInitIsSharedByFoldersThatNeedTheSame(t *testing.T) {
 	run("b", "main.tf", `module "m" { source = "./m" }`, "m/main.tf", `resource "terraform_data" "in_module" { input = 1 }`)
 }
 
+func TestReadyMakesTheInitOfWhatAsksForNothing(t *testing.T) {
+	tofu := enginetest.Tofu(t)
+	t.Parallel()
+	d := newBackend(t).driver(t, t.TempDir(), nil)
+	for range 2 { // a server that is started again
+		d.Ready(t.Context())
+	}
+	defer d.Close()
+	inits := func() int {
+		list, _ := os.ReadDir(filepath.Join(d.Root, "inits"))
+		return len(list)
+	}
+	if n := inits(); n != 1 {
+		t.Fatalf("%d inits, want 1", n)
+	}
+	r, log := newRun("main.tf", "terraform {\n  required_version = \">= 1.0\"\n}\nresource \"terraform_data\" \"a\" {}\noutput \"o\" { value = \"x\" }")
+	if st := succeed(t, d, r); len(st.Outputs) != 1 {
+		t.Errorf("got %+v\n%s", st, log)
+	}
+	if n := inits(); n != 1 || strings.Contains(log.String(), "builtin") {
+		t.Errorf("%d inits, want the one that was there\n%s", n, log)
+	}
+	if filepath.Base(tofu) == "tofu" { // which heeds it in such a file alone
+		r, log = newRun("main.tofu", "terraform {\n  required_version = \">= 99\"\n}")
+		if st := step(t, d, r); !strings.Contains(st.Failure, "apply failed: ") || !strings.Contains(st.Failure, "main.tofu:2") {
+			t.Errorf("got %+v\n%s", st, log)
+		}
+	}
+	left, _ := os.ReadDir(filepath.Join(d.Root, "previews"))
+	if len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // A run may be of a template that means harm to others.
 func TestRunsCannotChangeWhatOtherRunsUse(t *testing.T) {
 	tofu := enginetest.Tofu(t)

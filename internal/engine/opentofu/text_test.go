@@ -221,6 +221,43 @@ func TestOnlyWhatAnInitNeedsCounts(t *testing.T) {
 	}
 }
 
+func TestWhatAsksForNothingIsKnown(t *testing.T) {
+	t.Parallel()
+	const data = "resource \"terraform_data\" \"a\" { input = 1 }\n"
+	const provisioner = "resource \"terraform_data\" \"a\" {\n  provisioner \"local-exec\" { command = \"true\" }\n}"
+	for _, c := range []struct {
+		content           string
+		nothing, solitary bool
+	}{
+		{data, true, true},
+		{"terraform {\n  required_version = \">= 1.0\"\n}\n" + data, true, true},
+		{data + "data \"terraform_remote_state\" \"b\" { backend = \"local\" }", true, true},
+		{provisioner, true, false},
+		{"terraform {\n  backend \"local\" {}\n}\n" + data, false, false},
+		{"terraform {\n  experiments = [x]\n}\n" + data, false, false},
+		{"resource \"terraform_data\" \"a\" {\n  provider = acme.other\n}", false, false},
+		{"resource \"null_resource\" \"a\" {}", false, false},
+		{"provider \"acme\" {}\n" + data, false, false},
+		{"import {\n  to = terraform_data.a\n  id = \"x\"\n}\n" + data, false, false},
+		{"module \"m\" { source = \"./m\" }\n", false, false},
+		{"output \"x\" {", false, false},
+	} {
+		s := &session{needs: needsOf([]engine.File{{Path: "main.tf", Content: []byte(c.content)}}), legible: true}
+		if s.needs.nothing() != c.nothing || s.solitary() != c.solitary {
+			t.Errorf("asks for nothing: %v, starts no programs: %v; want %v, %v, of\n%s", s.needs.nothing(), s.solitary(), c.nothing, c.solitary, c.content)
+		}
+	}
+	for name, s := range map[string]session{
+		"a state of another provider": {legible: true, providers: []string{"registry.opentofu.org/acme/x"}},
+		"a state that is not legible": {},
+	} {
+		s.needs = needsOf([]engine.File{{Path: "main.tf", Content: []byte(data)}})
+		if s.solitary() {
+			t.Errorf("%s: taken to start no programs", name)
+		}
+	}
+}
+
 func TestInitsThatMayRunCommandsAreKnown(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]bool{

@@ -65,6 +65,9 @@ func (s *Spare) Refill() {
 	}
 }
 
+// RefillAfter refills once it has been quiet for a while.
+func (s *Spare) RefillAfter(d time.Duration) { time.AfterFunc(d, s.Refill) }
+
 // Close ends what waits, for good.
 func (s *Spare) Close() {
 	s.mu.Lock()
