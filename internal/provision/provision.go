@@ -116,37 +116,62 @@ func (p *Provisioner) Join(ctx context.Context, group *sync.WaitGroup) error {
 // Watch queues anew, once a second, the deployments whose lease has run out,
 // and the jobs of nodes that are gone. It returns when ctx ends.
 func (p *Provisioner) Watch(ctx context.Context) {
-	answered, patience := time.Now(), time.Time{}
+	j := judge{lease: p.Lease, heartbeat: p.Heartbeat, now: time.Now}
 	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
-		if p.Store.Shared() {
-			// First of all what this node knows. And after the database was away,
-			// or this node was, leases have run out of nodes that are well: they
-			// get the time for a heartbeat, or to hand in what has ended.
-			if err := errors.Join(p.Store.Ping(ctx), p.handInEnds(ctx)); err != nil {
-				return err
-			}
-			if time.Since(answered) > p.Heartbeat {
-				patience = time.Now().Add(p.Heartbeat)
-			}
-			answered = time.Now()
-			if answered.Before(patience) {
-				return nil
-			}
-		}
-		n, err := p.Store.RequeueExpired(ctx)
-		if n > 0 {
-			p.Observer.TookOver("deployments", n)
-			p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
-		}
-		if err != nil || !p.Store.Shared() {
+		clock, err := p.Store.Clock(ctx)
+		if err = errors.Join(err, p.handInEnds(ctx)); err != nil { // first of all what this node knows
 			return err
 		}
-		if n, err = p.Store.TakeBackJobs(ctx); n > 0 {
-			p.Observer.TookOver("jobs", n)
-			p.Logger.WarnContext(ctx, "took over jobs of nodes that are gone", "jobs", n)
+		if _, err := p.Store.RewindJobs(ctx); err != nil {
+			return err
 		}
-		return err
+		if p.Store.Shared() && !j.may(clock) {
+			return nil
+		}
+		return p.takeOver(ctx)
 	})
+}
+
+func (p *Provisioner) takeOver(ctx context.Context) error {
+	n, err := p.Store.RequeueExpired(ctx)
+	if n > 0 {
+		p.Observer.TookOver("deployments", n)
+		p.Logger.WarnContext(ctx, "took over deployments whose worker is gone", "deployments", n)
+	}
+	if err != nil || !p.Store.Shared() {
+		return err
+	}
+	if n, err = p.Store.TakeBackJobs(ctx); n > 0 {
+		p.Observer.TookOver("jobs", n)
+		p.Logger.WarnContext(ctx, "took over jobs of nodes that are gone", "jobs", n)
+	}
+	return err
+}
+
+// judge says whether leases that have run out tell that their holders are gone.
+type judge struct {
+	lease, heartbeat time.Duration
+	now              func() time.Time // with its monotonic reading
+
+	at, clock time.Time // when the leases' clock was last read, and what it said
+	patience  time.Time
+}
+
+// may takes what the leases' clock says. They tell nothing for a while after it
+// has jumped, or the database was not to be reached: nodes that are well have to
+// prolong theirs by the new time, or to hand in what has ended, first.
+func (j *judge) may(clock time.Time) bool {
+	now := j.now()
+	if !j.at.IsZero() {
+		passed := now.Sub(j.at)
+		if jump := clock.Sub(j.clock) - passed; jump.Abs() > j.heartbeat/2 {
+			j.patience = now.Add(j.lease)
+		} else if wait := now.Add(j.heartbeat); passed > j.heartbeat && wait.After(j.patience) {
+			j.patience = wait
+		}
+	}
+	j.at, j.clock = now, clock
+	return !now.Before(j.patience)
 }
 
 // every does something at an interval until ctx ends. Each time may take at

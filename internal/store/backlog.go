@@ -32,15 +32,15 @@ func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 		if b.Jobs, err = s.queue.Backlogs(ctx, tx.sql); err != nil {
 			return err
 		}
-		now, args := s.dialect.clock()
-		held := "deployments WHERE completed_at = 0 AND lease_until "
-		if b.Leases, err = tx.count(ctx, held+">= "+now, args...); err != nil {
+		lapsed, args := s.dialect.lapsed("lease_until")
+		held := "deployments WHERE completed_at = 0 AND lease_until > 0 AND "
+		if b.Leases, err = tx.count(ctx, held+"NOT "+lapsed, args...); err != nil {
 			return err
 		}
-		if b.Expired, err = tx.count(ctx, held+"> 0 AND lease_until < "+now, args...); err != nil {
+		if b.Expired, err = tx.count(ctx, held+lapsed, args...); err != nil {
 			return err
 		}
-		if b.Nodes, err = tx.count(ctx, "nodes WHERE lease_until >= "+now, args...); err != nil {
+		if b.Nodes, err = tx.count(ctx, "nodes WHERE NOT "+lapsed, args...); err != nil {
 			return err
 		}
 		b.Events, err = tx.eventBacklogs(ctx)

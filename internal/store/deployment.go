@@ -267,15 +267,15 @@ func (s *Store) RequeueExpired(ctx context.Context) (int, error) {
 	if err != nil || !expired {
 		return 0, err // the usual case costs no write
 	}
-	now, args := s.dialect.clock()
-	return s.requeue(ctx, "lease_until > 0 AND lease_until < "+now+" AND completed_at = 0 AND ready = 1", args...)
+	lapsed, args := s.dialect.lapsed("lease_until")
+	return s.requeue(ctx, "lease_until > 0 AND "+lapsed+" AND completed_at = 0 AND ready = 1", args...)
 }
 
 func (s *Store) anyExpired(ctx context.Context) (bool, error) {
 	var n int
-	now, args := s.dialect.clock()
+	lapsed, args := s.dialect.lapsed("lease_until")
 	err := s.View(ctx, func(tx *Tx) (err error) {
-		n, err = tx.count(ctx, "deployments WHERE lease_until > 0 AND lease_until < "+now+" AND completed_at = 0", args...)
+		n, err = tx.count(ctx, "deployments WHERE lease_until > 0 AND "+lapsed+" AND completed_at = 0", args...)
 		return err
 	})
 	return n > 0, err

@@ -37,6 +37,28 @@ func (d dialect) in(after time.Duration) (string, []any) {
 	return now + " + ?", append(args, after.Microseconds())
 }
 
+// longestLease is more than any lease is given. One that is to last longer was
+// given before the clock was set back: who still holds it will have prolonged it
+// in no time, and who does not must not keep it for as long as the clock was set.
+const longestLease = time.Minute
+
+// lapsed says of a column that leases end in, as an SQL expression with its
+// arguments, that the lease is over.
+func (d dialect) lapsed(column string) (string, []any) {
+	now, args := d.clock()
+	longest := strconv.FormatInt(longestLease.Microseconds(), 10)
+	return "(" + column + " < " + now + " OR " + column + " > " + now + " + " + longest + ")", append(args, args...)
+}
+
+// Clock reads the leases' clock.
+func (s *Store) Clock(ctx context.Context) (at time.Time, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		at, err = tx.clock(ctx)
+		return err
+	})
+	return at, err
+}
+
 // clock reads the leases' clock.
 func (tx *Tx) clock(ctx context.Context) (time.Time, error) {
 	var at int64

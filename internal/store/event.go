@@ -96,12 +96,12 @@ func (s *Store) HoldEventTarget(ctx context.Context, target, owner string, lease
 		return true, nil
 	}
 	until, untilArgs := s.dialect.in(lease)
-	now, nowArgs := s.dialect.clock()
+	lapsed, lapsedArgs := s.dialect.lapsed("event_targets.lease_until")
 	err = s.Update(ctx, func(tx *Tx) error {
 		n, err := tx.execCount(ctx, `INSERT INTO event_targets (target, owner, lease_until) VALUES (?, ?, `+until+`)
 			ON CONFLICT (target) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
-			WHERE event_targets.owner = excluded.owner OR event_targets.lease_until < `+now,
-			slices.Concat([]any{target, owner}, untilArgs, nowArgs)...)
+			WHERE event_targets.owner = excluded.owner OR `+lapsed,
+			slices.Concat([]any{target, owner}, untilArgs, lapsedArgs)...)
 		held = n > 0
 		return err
 	})

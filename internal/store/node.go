@@ -52,8 +52,8 @@ func (s *Store) TakeBackJobs(ctx context.Context) (int, error) {
 func (s *Store) liveNodes(ctx context.Context) (live []string, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
 		live = []string{}
-		now, args := s.dialect.clock()
-		rows, err := tx.query(ctx, "SELECT id FROM nodes WHERE lease_until >= "+now, args...)
+		lapsed, args := s.dialect.lapsed("lease_until")
+		rows, err := tx.query(ctx, "SELECT id FROM nodes WHERE NOT "+lapsed, args...)
 		if err != nil {
 			return err
 		}
@@ -68,4 +68,21 @@ func (s *Store) liveNodes(ctx context.Context) (live []string, err error) {
 		return rows.Err()
 	})
 	return live, err
+}
+
+// RewindJobs makes jobs due that seem to come from the future, for the clock of
+// the database was set back; it answers how many there were.
+func (s *Store) RewindJobs(ctx context.Context) (n int, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		n, err = s.queue.CountAhead(ctx, tx.sql)
+		return err
+	})
+	if err != nil || n == 0 {
+		return 0, err // the usual case costs no write
+	}
+	err = s.Update(ctx, func(tx *Tx) error {
+		tx.enqueued = true
+		return s.queue.Rewind(ctx, tx.sql)
+	})
+	return n, err
 }

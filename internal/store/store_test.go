@@ -73,7 +73,7 @@ func TestJobsOfNodesThatAreGoneAreTakenBack(t *testing.T) {
 	ran := make(chan string, 10)
 	awake := make(chan struct{})
 	work := func(node string, handler jobs.Handler) {
-		if err := s.Beat(t.Context(), node, time.Hour); err != nil {
+		if err := s.Beat(t.Context(), node, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		w, err := s.NewWorker(jobs.Config{Logger: slog.New(slog.DiscardHandler), Node: node, Concurrency: 1}, map[jobs.Kind]jobs.Handler{jobs.Deploy: handler})

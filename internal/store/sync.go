@@ -199,10 +199,10 @@ func syncRound(r proton.RepositorySync) jobs.Job {
 // who holds it sees what is wanted before letting go.
 func (tx *Tx) ClaimSync(ctx context.Context, id, owner string, lease time.Duration) (proton.RepositorySync, bool, error) {
 	until, untilArgs := tx.store.dialect.in(lease)
-	now, nowArgs := tx.store.dialect.clock()
+	lapsed, lapsedArgs := tx.store.dialect.lapsed("lease_until")
 	n, err := tx.execCount(ctx, `UPDATE repository_syncs SET attempt = attempt + 1, lease_owner = ?, lease_until = `+until+`
-		WHERE id = ? AND wanted > done AND (lease_owner = '' OR lease_until < `+now+`)`,
-		slices.Concat([]any{owner}, untilArgs, []any{id}, nowArgs)...)
+		WHERE id = ? AND wanted > done AND (lease_owner = '' OR `+lapsed+`)`,
+		slices.Concat([]any{owner}, untilArgs, []any{id}, lapsedArgs)...)
 	if err != nil || n == 0 {
 		return proton.RepositorySync{}, false, err
 	}
@@ -247,8 +247,9 @@ func (s *Store) SyncHeartbeat(ctx context.Context, id string, attempt int64, lea
 // own is wrong polls no more and no less. It answers how many there were.
 func (s *Store) PollSyncs(ctx context.Context, every time.Duration) (int, error) {
 	clock, clockArgs := s.dialect.clock()
-	due := "(poll_at > 0 AND poll_at <= " + clock + ") OR (wanted > done AND lease_owner <> '' AND lease_until < " + clock + ")"
-	args := slices.Concat(clockArgs, clockArgs)
+	lapsed, lapsedArgs := s.dialect.lapsed("lease_until")
+	due := "(poll_at > 0 AND poll_at <= " + clock + ") OR (wanted > done AND lease_owner <> '' AND " + lapsed + ")"
+	args := slices.Concat(clockArgs, lapsedArgs)
 	n := 0
 	err := s.View(ctx, func(tx *Tx) (err error) {
 		n, err = tx.count(ctx, "repository_syncs WHERE "+due, args...)

@@ -164,15 +164,13 @@ func (s *overseer) watch(stop <-chan time.Duration, log *engine.Log) *result {
 // settling is how long a session that is told to stop may go on while nothing
 // that it has started runs: commands that are done are not run again because
 // the note of their end was still to be made.
-const settling = 500 * time.Millisecond
+const settling = time.Second
 
 // stopped stops the session. It returns no result unless all commands came to
 // their end before they were reached.
 func (s *overseer) stopped(grace time.Duration, stop <-chan time.Duration, log *engine.Log) *result {
 	began := time.Now()
-	if s.folder.Has("at") {
-		s.shell.Settle(min(settling, grace/2))
-	}
+	s.shell.Settle(min(settling, grace*4/5), func() bool { return s.folder.Has("at") })
 	select {
 	case ws := <-s.shell.Exited:
 		res := s.ended(ws, log)

@@ -119,19 +119,26 @@ func reap(program int) *Children {
 	return c
 }
 
-// Settle lets the program go on until something that it has started is at work,
-// or it has ended, and for no longer than it may take at most. The program then
-// stands still, and Clear finds it where it was found here: it has not gone on
-// after something that was ended under its hands.
-func (c *Children) Settle(most time.Duration) {
-	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+// Settle lets the program, once it has begun its work, go on until something
+// that it has started is at work, or it has ended, and for no longer than it may
+// take at most. The program then stands still, and Clear finds it where it was
+// found here: it has not gone on after something that was ended under its hands.
+func (c *Children) Settle(most time.Duration, begun func() bool) {
+	pause := time.Millisecond
+	for end := time.Now().Add(most); time.Now().Before(end); {
 		if syscall.Kill(c.Leader, syscall.SIGSTOP) != nil {
 			return // it has ended
 		}
-		if awaitStop(c.Leader); len(descendants(c.Leader)) > 0 {
+		if awaitStop(c.Leader); !begun() || len(descendants(c.Leader)) > 0 {
 			return
 		}
 		syscall.Kill(c.Leader, syscall.SIGCONT)
+		pause = min(2*pause, 50*time.Millisecond) // on a busy machine it must come to its turn
+		select {
+		case <-c.empty:
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -108,8 +108,8 @@ func claimsFence(t *testing.T, d db) {
 			t.Errorf("%s was claimed: %+v", id, got)
 		}
 	}
-	first, ok := d.claim("d", 0, "a", time.Minute)
-	if left := time.Until(first.LeaseUntil); !ok || first.Attempt != 1 || first.LeaseOwner != "a" || left < 50*time.Second || left > time.Minute {
+	first, ok := d.claim("d", 0, "a", 30*time.Second)
+	if left := time.Until(first.LeaseUntil); !ok || first.Attempt != 1 || first.LeaseOwner != "a" || left < 20*time.Second || left > 30*time.Second {
 		t.Fatalf("the first claim: %t, %+v", ok, first)
 	}
 	for attempt := range int64(3) {
@@ -117,10 +117,10 @@ func claimsFence(t *testing.T, d db) {
 			t.Errorf("claimed with attempt %d while it is leased", attempt)
 		}
 	}
-	if status, err := d.Heartbeat(t.Context(), "d", 1, time.Hour); err != nil || status != proton.InProgress {
+	if status, err := d.Heartbeat(t.Context(), "d", 1, time.Minute); err != nil || status != proton.InProgress {
 		t.Errorf("heartbeat of the holder: %s, %v", status, err)
 	}
-	if left := time.Until(d.deployment("d").LeaseUntil); left < 50*time.Minute {
+	if left := time.Until(d.deployment("d").LeaseUntil); left < 40*time.Second {
 		t.Errorf("a heartbeat left the lease at %v", left)
 	}
 	d.expire("d", 1)
@@ -138,7 +138,7 @@ func claimsFence(t *testing.T, d db) {
 		"hand over": d.tryUpdate(func(c context.Context, x *store.Tx) error { return x.RequeueHeldDeployment(c, first, noon) }),
 		"log":       d.Append(t.Context(), "d", 1, store.Entries{Lines: []store.LogEvent{{At: noon, Message: "stale"}}}),
 	}
-	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, time.Hour)
+	_, lost["heartbeat"] = d.Heartbeat(t.Context(), "d", 1, time.Minute)
 	for what, err := range lost {
 		if !errors.Is(err, jobs.ErrLost) {
 			t.Errorf("%s of a superseded attempt: %v, want ErrLost", what, err)

@@ -58,13 +58,13 @@ func syncsAreClaimedAndPolled(t *testing.T, d db) {
 	if !ok || second.Attempt != 2 || second.LeaseOwner != "b" {
 		t.Fatalf("the second claim: %t %+v", ok, second)
 	}
-	if err := d.SyncHeartbeat(ctx, "r", 1, time.Hour); !errors.Is(err, jobs.ErrLost) {
+	if err := d.SyncHeartbeat(ctx, "r", 1, time.Minute); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("heartbeat of a superseded attempt: %v", err)
 	}
 	if err := d.tryUpdate(func(c context.Context, x *store.Tx) error { _, err := x.HeldSync(c, "r", 1); return err }); !errors.Is(err, jobs.ErrLost) {
 		t.Errorf("a superseded attempt holds: %v", err)
 	}
-	if err := d.SyncHeartbeat(ctx, "r", 2, time.Hour); err != nil {
+	if err := d.SyncHeartbeat(ctx, "r", 2, time.Minute); err != nil {
 		t.Error(err)
 	}
 	poll(0, "while it is held")
