@@ -203,7 +203,7 @@ func TestKilledServersLoseNothingTheyAcknowledged(t *testing.T) {
 				node.kill()
 				group.Go(func() { node.mortal(ctx, longest, count) })
 			}
-			for client := range 4 {
+			for client := range 3 {
 				group.Go(func() {
 					u := &user{t, c, m, count, until}
 					for life := 0; ctx.Err() == nil && u.live(fmt.Sprintf("e-%d-%d-%d", n, client, life)); life++ {
