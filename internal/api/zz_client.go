@@ -472,6 +472,11 @@ func (c *Client) CreateConnection(ctx context.Context, in *CreateConnectionInput
 	return awsjson.Call[CreateConnectionOutput](ctx, c.transport, &Operations[opCreateConnection], in)
 }
 
+// CreateIdentityProvider calls the operation of that name.
+func (c *Client) CreateIdentityProvider(ctx context.Context, in *CreateIdentityProviderInput) (*CreateIdentityProviderOutput, error) {
+	return awsjson.Call[CreateIdentityProviderOutput](ctx, c.transport, &Operations[opCreateIdentityProvider], in)
+}
+
 // CreateRole calls the operation of that name.
 func (c *Client) CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error) {
 	return awsjson.Call[CreateRoleOutput](ctx, c.transport, &Operations[opCreateRole], in)
@@ -490,6 +495,11 @@ func (c *Client) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) 
 // DeleteConnection calls the operation of that name.
 func (c *Client) DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
 	return awsjson.Call[DeleteConnectionOutput](ctx, c.transport, &Operations[opDeleteConnection], in)
+}
+
+// DeleteIdentityProvider calls the operation of that name.
+func (c *Client) DeleteIdentityProvider(ctx context.Context, in *DeleteIdentityProviderInput) (*DeleteIdentityProviderOutput, error) {
+	return awsjson.Call[DeleteIdentityProviderOutput](ctx, c.transport, &Operations[opDeleteIdentityProvider], in)
 }
 
 // DeleteRole calls the operation of that name.
@@ -540,6 +550,11 @@ func (c *Client) ListDeploymentFiles(ctx context.Context, in *ListDeploymentFile
 // ListDeploymentLogEvents calls the operation of that name.
 func (c *Client) ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error) {
 	return awsjson.Call[ListDeploymentLogEventsOutput](ctx, c.transport, &Operations[opListDeploymentLogEvents], in)
+}
+
+// ListIdentityProviders calls the operation of that name.
+func (c *Client) ListIdentityProviders(ctx context.Context, in *ListIdentityProvidersInput) (*ListIdentityProvidersOutput, error) {
+	return awsjson.Call[ListIdentityProvidersOutput](ctx, c.transport, &Operations[opListIdentityProviders], in)
 }
 
 // ListRoles calls the operation of that name.
@@ -595,6 +610,11 @@ func (c *Client) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) 
 // UpdateConnection calls the operation of that name.
 func (c *Client) UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
 	return awsjson.Call[UpdateConnectionOutput](ctx, c.transport, &Operations[opUpdateConnection], in)
+}
+
+// UpdateIdentityProvider calls the operation of that name.
+func (c *Client) UpdateIdentityProvider(ctx context.Context, in *UpdateIdentityProviderInput) (*UpdateIdentityProviderOutput, error) {
+	return awsjson.Call[UpdateIdentityProviderOutput](ctx, c.transport, &Operations[opUpdateIdentityProvider], in)
 }
 
 // UpdateRole calls the operation of that name.
@@ -969,6 +989,21 @@ func (c *Client) ListDeploymentLogEventsAll(ctx context.Context, in ListDeployme
 			return nil, nil, err
 		}
 		return out.Events, out.NextToken, nil
+	})
+}
+
+// ListIdentityProvidersAll yields the elements of all pages of ListIdentityProviders.
+func (c *Client) ListIdentityProvidersAll(ctx context.Context, in ListIdentityProvidersInput) iter.Seq2[IdentityProvider, error] {
+	return awsjson.Pages(func(token *string) ([]IdentityProvider, *string, error) {
+		page := in
+		if token != nil {
+			page.NextToken = token
+		}
+		out, err := c.ListIdentityProviders(ctx, &page)
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.IdentityProviders, out.NextToken, nil
 	})
 }
 

@@ -104,10 +104,12 @@ type Hadron interface {
 	AbandonResource(ctx context.Context, in *AbandonResourceInput) (*AbandonResourceOutput, error)
 	CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreateConnection(ctx context.Context, in *CreateConnectionInput) (*CreateConnectionOutput, error)
+	CreateIdentityProvider(ctx context.Context, in *CreateIdentityProviderInput) (*CreateIdentityProviderOutput, error)
 	CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error)
 	CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error)
 	DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteConnection(ctx context.Context, in *DeleteConnectionInput) (*DeleteConnectionOutput, error)
+	DeleteIdentityProvider(ctx context.Context, in *DeleteIdentityProviderInput) (*DeleteIdentityProviderOutput, error)
 	DeleteRole(ctx context.Context, in *DeleteRoleInput) (*DeleteRoleOutput, error)
 	DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error)
 	ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*ExplainAccessOutput, error)
@@ -118,6 +120,7 @@ type Hadron interface {
 	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
 	ListDeploymentFiles(ctx context.Context, in *ListDeploymentFilesInput) (*ListDeploymentFilesOutput, error)
 	ListDeploymentLogEvents(ctx context.Context, in *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error)
+	ListIdentityProviders(ctx context.Context, in *ListIdentityProvidersInput) (*ListIdentityProvidersOutput, error)
 	ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error)
 	ListTemplateVersionFiles(ctx context.Context, in *ListTemplateVersionFilesInput) (*ListTemplateVersionFilesOutput, error)
 	ListTemplateVersionWarnings(ctx context.Context, in *ListTemplateVersionWarningsInput) (*ListTemplateVersionWarningsOutput, error)
@@ -129,6 +132,7 @@ type Hadron interface {
 	RotateAccessKey(ctx context.Context, in *RotateAccessKeyInput) (*RotateAccessKeyOutput, error)
 	UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateConnection(ctx context.Context, in *UpdateConnectionInput) (*UpdateConnectionOutput, error)
+	UpdateIdentityProvider(ctx context.Context, in *UpdateIdentityProviderInput) (*UpdateIdentityProviderOutput, error)
 	UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRoleOutput, error)
 	UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error)
 	VerifyAuditLog(ctx context.Context, in *VerifyAuditLogInput) (*VerifyAuditLogOutput, error)
@@ -253,10 +257,12 @@ const (
 	opAbandonResource
 	opCreateAccessKey
 	opCreateConnection
+	opCreateIdentityProvider
 	opCreateRole
 	opCreateUser
 	opDeleteAccessKey
 	opDeleteConnection
+	opDeleteIdentityProvider
 	opDeleteRole
 	opDeleteUser
 	opExplainAccess
@@ -267,6 +273,7 @@ const (
 	opListConnections
 	opListDeploymentFiles
 	opListDeploymentLogEvents
+	opListIdentityProviders
 	opListRoles
 	opListTemplateVersionFiles
 	opListTemplateVersionWarnings
@@ -278,6 +285,7 @@ const (
 	opRotateAccessKey
 	opUpdateAccessKey
 	opUpdateConnection
+	opUpdateIdentityProvider
 	opUpdateRole
 	opUpdateUser
 	opVerifyAuditLog
@@ -1034,6 +1042,14 @@ var Operations = []awsjson.Operation{
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.CreateConnection),
 	},
+	opCreateIdentityProvider: {
+		Service: ServiceHadron,
+		Name:    "CreateIdentityProvider",
+		Input:   &shapes[shapeCreateIdentityProviderInput],
+		Output:  &shapes[shapeCreateIdentityProviderOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.CreateIdentityProvider),
+	},
 	opCreateRole: {
 		Service: ServiceHadron,
 		Name:    "CreateRole",
@@ -1065,6 +1081,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeDeleteConnectionOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.DeleteConnection),
+	},
+	opDeleteIdentityProvider: {
+		Service: ServiceHadron,
+		Name:    "DeleteIdentityProvider",
+		Input:   &shapes[shapeDeleteIdentityProviderInput],
+		Output:  &shapes[shapeDeleteIdentityProviderOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.DeleteIdentityProvider),
 	},
 	opDeleteRole: {
 		Service: ServiceHadron,
@@ -1145,6 +1169,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeListDeploymentLogEventsOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.ListDeploymentLogEvents),
+	},
+	opListIdentityProviders: {
+		Service: ServiceHadron,
+		Name:    "ListIdentityProviders",
+		Input:   &shapes[shapeListIdentityProvidersInput],
+		Output:  &shapes[shapeListIdentityProvidersOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.ListIdentityProviders),
 	},
 	opListRoles: {
 		Service: ServiceHadron,
@@ -1233,6 +1265,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeUpdateConnectionOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.UpdateConnection),
+	},
+	opUpdateIdentityProvider: {
+		Service: ServiceHadron,
+		Name:    "UpdateIdentityProvider",
+		Input:   &shapes[shapeUpdateIdentityProviderInput],
+		Output:  &shapes[shapeUpdateIdentityProviderOutput],
+		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ConflictException, ResourceNotFoundException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.UpdateIdentityProvider),
 	},
 	opUpdateRole: {
 		Service: ServiceHadron,

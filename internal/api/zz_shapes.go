@@ -81,6 +81,8 @@ const (
 	shapeCreateEnvironmentTemplateOutput
 	shapeCreateEnvironmentTemplateVersionInput
 	shapeCreateEnvironmentTemplateVersionOutput
+	shapeCreateIdentityProviderInput
+	shapeCreateIdentityProviderOutput
 	shapeCreateRepositoryInput
 	shapeCreateRepositoryOutput
 	shapeCreateRoleInput
@@ -115,6 +117,8 @@ const (
 	shapeDeleteEnvironmentTemplateOutput
 	shapeDeleteEnvironmentTemplateVersionInput
 	shapeDeleteEnvironmentTemplateVersionOutput
+	shapeDeleteIdentityProviderInput
+	shapeDeleteIdentityProviderOutput
 	shapeDeleteRepositoryInput
 	shapeDeleteRepositoryOutput
 	shapeDeleteRoleInput
@@ -243,6 +247,11 @@ const (
 	shapeHadronTextList
 	shapeHadronWord
 	shapeIamArn
+	shapeIdentityProvider
+	shapeIdentityProviderClientId
+	shapeIdentityProviderClientIds
+	shapeIdentityProviderList
+	shapeIdentityProviderUrl
 	shapeInteger
 	shapeInternalServerException
 	shapeLatestSyncBlockers
@@ -276,6 +285,8 @@ const (
 	shapeListEnvironmentTemplatesOutput
 	shapeListEnvironmentsInput
 	shapeListEnvironmentsOutput
+	shapeListIdentityProvidersInput
+	shapeListIdentityProvidersOutput
 	shapeListRepositoriesInput
 	shapeListRepositoriesOutput
 	shapeListRepositorySyncDefinitionsInput
@@ -466,6 +477,8 @@ const (
 	shapeUpdateEnvironmentTemplateOutput
 	shapeUpdateEnvironmentTemplateVersionInput
 	shapeUpdateEnvironmentTemplateVersionOutput
+	shapeUpdateIdentityProviderInput
+	shapeUpdateIdentityProviderOutput
 	shapeUpdateRoleInput
 	shapeUpdateRoleOutput
 	shapeUpdateServiceInput
@@ -1060,6 +1073,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "environmentTemplateVersion", ShapeID: shapeEnvironmentTemplateVersion, Required: true},
 		},
 	},
+	shapeCreateIdentityProviderInput: {
+		Name: "CreateIdentityProviderInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "clientIds", ShapeID: shapeIdentityProviderClientIds, Required: true},
+			{Name: "url", ShapeID: shapeIdentityProviderUrl, Required: true},
+		},
+	},
+	shapeCreateIdentityProviderOutput: {
+		Name: "CreateIdentityProviderOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "identityProvider", ShapeID: shapeIdentityProvider, Required: true},
+		},
+	},
 	shapeCreateRepositoryInput: {
 		Name: "CreateRepositoryInput",
 		Kind: awsjson.Structure,
@@ -1348,6 +1377,18 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "environmentTemplateVersion", ShapeID: shapeEnvironmentTemplateVersion},
 		},
+	},
+	shapeDeleteIdentityProviderInput: {
+		Name: "DeleteIdentityProviderInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "url", ShapeID: shapeIdentityProviderUrl, Required: true},
+		},
+	},
+	shapeDeleteIdentityProviderOutput: {
+		Name: "DeleteIdentityProviderOutput",
+		Kind: awsjson.Structure,
 	},
 	shapeDeleteRepositoryInput: {
 		Name: "DeleteRepositoryInput",
@@ -2340,6 +2381,37 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Name: "IamArn",
 		Kind: awsjson.String,
 	},
+	shapeIdentityProvider: {
+		Name: "IdentityProvider",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "arn", ShapeID: shapeIamArn, Required: true},
+			{Name: "clientIds", ShapeID: shapeIdentityProviderClientIds, Required: true},
+			{Name: "createdAt", ShapeID: shapeTimestamp, Required: true},
+			{Name: "url", ShapeID: shapeIdentityProviderUrl, Required: true},
+		},
+	},
+	shapeIdentityProviderClientId: {
+		Name:   "IdentityProviderClientId",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 255},
+	},
+	shapeIdentityProviderClientIds: {
+		Name:      "IdentityProviderClientIds",
+		Kind:      awsjson.List,
+		Limits:    &awsjson.Limits{Min: 1, Max: 100},
+		ElementID: shapeIdentityProviderClientId,
+	},
+	shapeIdentityProviderList: {
+		Name:      "IdentityProviderList",
+		Kind:      awsjson.List,
+		ElementID: shapeIdentityProvider,
+	},
+	shapeIdentityProviderUrl: {
+		Name:   "IdentityProviderUrl",
+		Kind:   awsjson.String,
+		Limits: &awsjson.Limits{Min: 1, Max: 255},
+	},
 	shapeInteger: {
 		Name: "Integer",
 		Kind: awsjson.Integer,
@@ -2614,6 +2686,23 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "environments", ShapeID: shapeEnvironmentSummaryList, Required: true},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListIdentityProvidersInput: {
+		Name: "ListIdentityProvidersInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "maxResults", ShapeID: shapeMaxPrincipals},
+			{Name: "nextToken", ShapeID: shapeNextToken},
+		},
+	},
+	shapeListIdentityProvidersOutput: {
+		Name: "ListIdentityProvidersOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "identityProviders", ShapeID: shapeIdentityProviderList, Required: true},
 			{Name: "nextToken", ShapeID: shapeNextToken},
 		},
 	},
@@ -4055,6 +4144,22 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind: awsjson.Structure,
 		Members: []awsjson.Member{
 			{Name: "environmentTemplateVersion", ShapeID: shapeEnvironmentTemplateVersion, Required: true},
+		},
+	},
+	shapeUpdateIdentityProviderInput: {
+		Name: "UpdateIdentityProviderInput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "accountId", ShapeID: shapeAccountId},
+			{Name: "clientIds", ShapeID: shapeIdentityProviderClientIds, Required: true},
+			{Name: "url", ShapeID: shapeIdentityProviderUrl, Required: true},
+		},
+	},
+	shapeUpdateIdentityProviderOutput: {
+		Name: "UpdateIdentityProviderOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "identityProvider", ShapeID: shapeIdentityProvider, Required: true},
 		},
 	},
 	shapeUpdateRoleInput: {

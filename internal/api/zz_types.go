@@ -421,6 +421,18 @@ type CreateEnvironmentTemplateVersionOutput struct {
 	EnvironmentTemplateVersion *EnvironmentTemplateVersion `json:"environmentTemplateVersion,omitzero"` // required
 }
 
+// CreateIdentityProviderInput is a structure of the model.
+type CreateIdentityProviderInput struct {
+	AccountId *string  `json:"accountId,omitzero"`
+	ClientIds []string `json:"clientIds,omitzero"` // required
+	Url       *string  `json:"url,omitzero"`       // required
+}
+
+// CreateIdentityProviderOutput is a structure of the model.
+type CreateIdentityProviderOutput struct {
+	IdentityProvider *IdentityProvider `json:"identityProvider,omitzero"` // required
+}
+
 // CreateRepositoryInput is a structure of the model.
 type CreateRepositoryInput struct {
 	ConnectionArn *string             `json:"connectionArn,omitzero"` // required
@@ -642,6 +654,16 @@ type DeleteEnvironmentTemplateVersionInput struct {
 // DeleteEnvironmentTemplateVersionOutput is a structure of the model.
 type DeleteEnvironmentTemplateVersionOutput struct {
 	EnvironmentTemplateVersion *EnvironmentTemplateVersion `json:"environmentTemplateVersion,omitzero"`
+}
+
+// DeleteIdentityProviderInput is a structure of the model.
+type DeleteIdentityProviderInput struct {
+	AccountId *string `json:"accountId,omitzero"`
+	Url       *string `json:"url,omitzero"` // required
+}
+
+// DeleteIdentityProviderOutput is a structure of the model.
+type DeleteIdentityProviderOutput struct {
 }
 
 // DeleteRepositoryInput is a structure of the model.
@@ -1390,6 +1412,14 @@ func (HadronTemplateType) Values() []HadronTemplateType {
 	}
 }
 
+// IdentityProvider is a structure of the model.
+type IdentityProvider struct {
+	Arn       *string            `json:"arn,omitzero"`       // required
+	ClientIds []string           `json:"clientIds,omitzero"` // required
+	CreatedAt *awsjson.Timestamp `json:"createdAt,omitzero"` // required
+	Url       *string            `json:"url,omitzero"`       // required
+}
+
 // ListAccessKeysInput is a structure of the model.
 type ListAccessKeysInput struct {
 	AccountId *string `json:"accountId,omitzero"`
@@ -1589,6 +1619,19 @@ type ListEnvironmentsInput struct {
 type ListEnvironmentsOutput struct {
 	Environments []EnvironmentSummary `json:"environments,omitzero"` // required
 	NextToken    *string              `json:"nextToken,omitzero"`
+}
+
+// ListIdentityProvidersInput is a structure of the model.
+type ListIdentityProvidersInput struct {
+	AccountId  *string `json:"accountId,omitzero"`
+	MaxResults *int64  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// ListIdentityProvidersOutput is a structure of the model.
+type ListIdentityProvidersOutput struct {
+	IdentityProviders []IdentityProvider `json:"identityProviders,omitzero"` // required
+	NextToken         *string            `json:"nextToken,omitzero"`
 }
 
 // ListRepositoriesInput is a structure of the model.
@@ -2669,6 +2712,18 @@ type UpdateEnvironmentTemplateVersionInput struct {
 // UpdateEnvironmentTemplateVersionOutput is a structure of the model.
 type UpdateEnvironmentTemplateVersionOutput struct {
 	EnvironmentTemplateVersion *EnvironmentTemplateVersion `json:"environmentTemplateVersion,omitzero"` // required
+}
+
+// UpdateIdentityProviderInput is a structure of the model.
+type UpdateIdentityProviderInput struct {
+	AccountId *string  `json:"accountId,omitzero"`
+	ClientIds []string `json:"clientIds,omitzero"` // required
+	Url       *string  `json:"url,omitzero"`       // required
+}
+
+// UpdateIdentityProviderOutput is a structure of the model.
+type UpdateIdentityProviderOutput struct {
+	IdentityProvider *IdentityProvider `json:"identityProvider,omitzero"` // required
 }
 
 // UpdateRoleInput is a structure of the model.

@@ -467,6 +467,11 @@ func (Unimplemented) CreateConnection(context.Context, *CreateConnectionInput) (
 	return nil, awsjson.Unimplemented("CreateConnection")
 }
 
+// CreateIdentityProvider refuses.
+func (Unimplemented) CreateIdentityProvider(context.Context, *CreateIdentityProviderInput) (*CreateIdentityProviderOutput, error) {
+	return nil, awsjson.Unimplemented("CreateIdentityProvider")
+}
+
 // CreateRole refuses.
 func (Unimplemented) CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error) {
 	return nil, awsjson.Unimplemented("CreateRole")
@@ -485,6 +490,11 @@ func (Unimplemented) DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*D
 // DeleteConnection refuses.
 func (Unimplemented) DeleteConnection(context.Context, *DeleteConnectionInput) (*DeleteConnectionOutput, error) {
 	return nil, awsjson.Unimplemented("DeleteConnection")
+}
+
+// DeleteIdentityProvider refuses.
+func (Unimplemented) DeleteIdentityProvider(context.Context, *DeleteIdentityProviderInput) (*DeleteIdentityProviderOutput, error) {
+	return nil, awsjson.Unimplemented("DeleteIdentityProvider")
 }
 
 // DeleteRole refuses.
@@ -535,6 +545,11 @@ func (Unimplemented) ListDeploymentFiles(context.Context, *ListDeploymentFilesIn
 // ListDeploymentLogEvents refuses.
 func (Unimplemented) ListDeploymentLogEvents(context.Context, *ListDeploymentLogEventsInput) (*ListDeploymentLogEventsOutput, error) {
 	return nil, awsjson.Unimplemented("ListDeploymentLogEvents")
+}
+
+// ListIdentityProviders refuses.
+func (Unimplemented) ListIdentityProviders(context.Context, *ListIdentityProvidersInput) (*ListIdentityProvidersOutput, error) {
+	return nil, awsjson.Unimplemented("ListIdentityProviders")
 }
 
 // ListRoles refuses.
@@ -590,6 +605,11 @@ func (Unimplemented) UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*U
 // UpdateConnection refuses.
 func (Unimplemented) UpdateConnection(context.Context, *UpdateConnectionInput) (*UpdateConnectionOutput, error) {
 	return nil, awsjson.Unimplemented("UpdateConnection")
+}
+
+// UpdateIdentityProvider refuses.
+func (Unimplemented) UpdateIdentityProvider(context.Context, *UpdateIdentityProviderInput) (*UpdateIdentityProviderOutput, error) {
+	return nil, awsjson.Unimplemented("UpdateIdentityProvider")
 }
 
 // UpdateRole refuses.

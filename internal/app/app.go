@@ -34,6 +34,7 @@ import (
 	"github.com/hadronhq/hadron/internal/forge"
 	"github.com/hadronhq/hadron/internal/git"
 	"github.com/hadronhq/hadron/internal/jobs"
+	"github.com/hadronhq/hadron/internal/oidc"
 	"github.com/hadronhq/hadron/internal/provision"
 	"github.com/hadronhq/hadron/internal/store"
 	"github.com/hadronhq/hadron/internal/sts"
@@ -52,6 +53,7 @@ type Server struct {
 	keys    *keys
 	states  *tofustate.States
 	aws     *awsread.Reader
+	tokens  *oidc.Verifier
 	git     *git.Git // nil where it is not installed
 	forges  *forge.Forges
 	work    *provision.Provisioner
@@ -147,6 +149,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
 	if err = s.open(c, o.listener); err != nil {
+		return s, err
+	}
+	if s.tokens, err = newTokenVerifier(c); err != nil {
 		return s, err
 	}
 	s.aws = newReader(c, s.keys)
@@ -272,10 +277,7 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 			access(ctx, f)
 		},
 	})
-	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Finished: g.sts}
-	if s.config.AWSSignIn != "" {
-		tokens.Identities = &sts.AWSIdentities{Audience: s.config.AWSSignIn, Endpoint: s.config.StsEndpoint}
-	}
+	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Identities: s.identities(), Stranger: g.stsStranger, Finished: g.sts}
 	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
 	s.listenAndServe(&routes{
 		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,

@@ -131,6 +131,10 @@ type Config struct {
 	// exchange a token of "aws eks get-token" with this name as --cluster-name for
 	// a session of a role that trusts them. Empty: nobody is admitted so.
 	AWSSignIn string `setting:"aws-sign-in"`
+	// IdentityProviderCA is a file of certificate authorities, in PEM, that are
+	// trusted besides the system's when identity providers (OpenID Connect) are
+	// asked for their keys.
+	IdentityProviderCA string `setting:"identity-provider-ca"`
 	// StsEndpoint is the base URL of STS, if not AWS's.
 	StsEndpoint string `setting:"sts-endpoint"`
 	// S3Endpoint is the base URL of S3, if not AWS's. Template bundles of buckets

@@ -28,7 +28,8 @@ var mayImport = map[string]string{
 	"internal/bundle":      "proton jinja schema",
 	"internal/store":       "proton jobs",
 	"internal/bucketstore": "auth store",
-	"internal/control":     "api auth awsjson proton store bundle",
+	"internal/control":     "api auth awsjson oidc proton store bundle",
+	"internal/oidc":        "",
 	"internal/provision":   "proton store jobs bundle engine",
 	"internal/git":         "auth",
 	"internal/forge":       "auth git",
@@ -52,7 +53,7 @@ var mayImport = map[string]string{
 	"internal/identity":              "engine",
 	"internal/awsread":               "engine identity",
 	"internal/tofustate":             "auth store",
-	"internal/sts":                   "auth proton store",
+	"internal/sts":                   "auth oidc proton store",
 	"internal/events":                "identity proton store",
 
 	"internal/app": "*",
@@ -64,6 +65,7 @@ var mayImport = map[string]string{
 var testOnly = map[string]string{
 	"internal/store/postgrestest":            " ",
 	"internal/engine/enginetest":             "engine",
+	"internal/oidc/oidctest":                 "",
 	"internal/engine/cloudformation/cfntest": "",
 	"internal/store/storetest":               "store proton jobs",
 	"internal/forge/forgetest":               "git/gittest",
@@ -87,6 +89,7 @@ var onlyIn = map[string][]string{
 	"github.com/jackc/pgx":          {"internal/store", "internal/store/postgrestest"},
 	"github.com/riverqueue/":        {"internal/jobs"},
 	"github.com/getkin/kin-openapi": {"internal/schema"},
+	"github.com/go-jose/":           {"internal/oidc", "internal/oidc/oidctest"},
 	"github.com/spf13/cobra":        {"internal/cli", "cmd/hadron"},
 }
 

@@ -100,6 +100,7 @@ var usage = map[string]string{
 	"bundle-limits":               "JSON object of limits of template bundles, as {\"bundleBytes\": 10485760}",
 	"tofu":                        "OpenTofu or Terraform program (default: tofu, then terraform, in PATH)",
 	"aws-sign-in":                 "admit callers by AWS's word for who they are; the name their token is for",
+	"identity-provider-ca":        "file of authorities to trust when identity providers are asked for their keys",
 	"sandbox":                     "keep what templates run from the server's files: auto, require or off",
 	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",
 	"cloudformation-endpoint":     "base URL of CloudFormation, if not AWS's",

@@ -112,6 +112,12 @@ func (g *guard) stranger(r *http.Request) auth.Principal {
 	return p
 }
 
+// stsStranger counts a call of the token service by somebody who has proved
+// nothing.
+func (g *guard) stsStranger(r *http.Request, err error) (_ error, record bool) {
+	return g.failed(r, err)
+}
+
 // sts records what the token service has issued and refused.
 func (g *guard) sts(ctx context.Context, r *http.Request, c sts.Call) {
 	e := control.AuditEvent{
@@ -122,7 +128,7 @@ func (g *guard) sts(ctx context.Context, r *http.Request, c sts.Call) {
 		e.Answer = c.Answer
 	}
 	if c.Principal.ARN == "" {
-		if _, record := g.failed(r, nil); !record {
+		if c.Unrecorded {
 			return
 		}
 		e.Principal = g.stranger(r)

@@ -57,6 +57,9 @@ type issued struct {
 	Token       string `xml:"Credentials>SessionToken"`
 	Expiration  string `xml:"Credentials>Expiration"`
 	ARN         string `xml:"AssumedRoleUser>Arn"`
+	Subject     string `xml:"SubjectFromWebIdentityToken"`
+	Audience    string
+	Provider    string
 }
 
 func (i issued) key() signedBy {

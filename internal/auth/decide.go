@@ -185,6 +185,8 @@ func (p Principal) IdentityARN() string {
 // Type is Account (its root), User or AssumedRole.
 func (p Principal) Type() string {
 	switch {
+	case p.Provider != "":
+		return "WebIdentityUser"
 	case strings.Contains(p.ARN, ":assumed-role/"):
 		return "AssumedRole"
 	case strings.Contains(p.ARN, ":user/"):
@@ -193,8 +195,12 @@ func (p Principal) Type() string {
 	return "Account"
 }
 
-// UserName is a user's name; nobody else has one.
+// UserName is a user's name, or what a provider calls somebody; nobody else has
+// one.
 func (p Principal) UserName() string {
+	if p.Provider != "" {
+		return strings.TrimPrefix(p.ARN, p.Provider+":")
+	}
 	_, name, _ := strings.Cut(p.ARN, ":user/")
 	return name
 }
@@ -203,6 +209,8 @@ func (p Principal) UserName() string {
 // root, a user's id, a role's with the name of the session.
 func (p Principal) ID() string {
 	switch p.Type() {
+	case "WebIdentityUser":
+		return p.ARN
 	case "User":
 		return identityID("AIDA", p.ARN)
 	case "AssumedRole":

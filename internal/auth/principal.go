@@ -18,6 +18,9 @@ type Principal struct {
 	// who may do everything in it.
 	Policy  *Policy
 	Session *Session // nil for credentials that last
+	// Provider vouches for somebody of elsewhere, whose name there ends the ARN
+	// and who may do nothing but become a role.
+	Provider string
 
 	SourceIP  netip.Addr
 	Secure    bool // the request came by TLS

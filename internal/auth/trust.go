@@ -115,3 +115,9 @@ func (ps *principals) names(who Principal) Trust {
 	}
 	return trust
 }
+
+// ProviderARN is how trust policies name an OpenID Connect provider under
+// Federated. Their conditions begin with what follows its last "oidc-provider/".
+func ProviderARN(account, url string) string {
+	return "arn:aws:iam::" + account + ":oidc-provider/" + strings.TrimPrefix(url, "https://")
+}

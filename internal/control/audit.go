@@ -263,6 +263,9 @@ func userIdentity(who auth.Principal) map[string]any {
 	if who.Type() == "User" {
 		identity["type"], identity["userName"] = "IAMUser", who.UserName()
 	}
+	if who.Provider != "" {
+		identity["userName"], identity["identityProvider"] = who.UserName(), who.Provider
+	}
 	identity["principalId"] = who.ID()
 	if who.AccessKeyID != "" {
 		identity["accessKeyId"] = who.AccessKeyID

@@ -15,7 +15,11 @@ import (
 const defaultSession = 3600
 
 func checkTrust(document string) error {
-	if _, err := auth.ParseTrustPolicy([]byte(document)); err != nil {
+	policy, err := auth.ParseTrustPolicy([]byte(document))
+	if err == nil {
+		err = policy.CheckSharedProviders()
+	}
+	if err != nil {
 		return proton.Errorf(proton.Invalid, "The trust policy can't be used: %v", err)
 	}
 	return nil

@@ -9,11 +9,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
@@ -202,6 +200,7 @@ type Identities interface {
 // Identity is somebody another service vouches for.
 type Identity struct {
 	Provider string // as trust policies name it under Federated
+	Issuer   string // as its tokens name it, if that is another name
 	Subject  string
 	Audience string
 	Facts    map[string][]string // what conditions can ask, by key in lower case
@@ -226,30 +225,24 @@ func (s *Service) assumeRoleWithWebIdentity(ctx context.Context, c *Call, p para
 	if err := p.unknown(c.Action); err != nil {
 		return nil, err
 	}
-	const action = "sts:AssumeRoleWithWebIdentity"
 	if token == "" {
 		return nil, invalid("WebIdentityToken is missing.")
-	}
-	if s.Identities == nil {
-		return nil, &failure{http.StatusBadRequest, "InvalidIdentityToken", "No OpenIDConnect provider found in your account for this token"}
 	}
 	who, err := s.Identities.Identify(ctx, want.account, token)
 	if err != nil {
 		return nil, tokenFailure(err)
 	}
-	c.Principal = auth.Principal{AccountID: want.account, ARN: cmp.Or(who.Provider, "?") + ":" + who.Subject}
-	role, trust, found, err := s.role(ctx, want)
+	c.Principal = webPrincipal(want.account, who)
+	role, trusted, err := s.trusted(ctx, want, who)
 	if err != nil {
 		return nil, err
 	}
-	facts := maps.Clone(who.Facts)
-	facts["sts:rolesessionname"] = []string{want.name}
-	if !found || !trust.TrustsFederated(who.Provider, action, func(key string) []string { return facts[strings.ToLower(key)] }) {
-		return nil, &failure{http.StatusForbidden, "AccessDenied", "Not authorized to perform " + action}
+	if !trusted {
+		return nil, &failure{http.StatusForbidden, "AccessDenied", "Not authorized to perform " + webIdentityAction}
 	}
 	answer, err := s.issue(c, want, role.MaxSeconds)
 	answer.XMLName.Local = "AssumeRoleWithWebIdentityResult"
-	answer.Subject, answer.Audience, answer.Provider = who.Subject, who.Audience, who.Provider
+	answer.Subject, answer.Audience, answer.Provider = who.Subject, who.Audience, cmp.Or(who.Issuer, who.Provider)
 	return answer, err
 }
 

@@ -39,8 +39,11 @@ type Service struct {
 	Sealer   *auth.Sealer
 	Verifier *auth.Verifier
 	Logger   *slog.Logger
-	// Identities proves identities that others vouch for; nil: there are none.
+	// Identities proves identities that others vouch for.
 	Identities Identities
+	// Stranger, if set, is told of each refusal of somebody who has proved
+	// nothing. It answers what to tell them, and whether to record it.
+	Stranger func(r *http.Request, err error) (told error, record bool)
 	// Finished, if set, is told about each call that was answered.
 	Finished func(ctx context.Context, r *http.Request, c Call)
 	Now      func() time.Time // nil: time.Now
@@ -55,6 +58,7 @@ type Call struct {
 	Answer     map[string]string // what was issued, without secrets
 	Code       string            // of the refusal; empty for success
 	Message    string
+	Unrecorded bool // of a stranger who was refused too often
 }
 
 // failure is a refusal as STS words it.
@@ -86,6 +90,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	result, err := s.serve(w, r, c)
 	status, body := http.StatusOK, any(nil)
 	if err != nil {
+		if c.Principal.ARN == "" && s.Stranger != nil {
+			told, record := s.Stranger(r, err)
+			err, c.Unrecorded = told, !record
+		}
 		f := s.asFailure(r.Context(), c, err)
 		status, c.Code, c.Message = f.status, f.code, f.message
 		body = errorResponse{Namespace: namespace, Type: "Sender", Code: f.code, Message: f.message, RequestID: c.RequestID}
@@ -188,6 +196,8 @@ func (s *Service) asFailure(ctx context.Context, c *Call, err error) *failure {
 			code = "ExpiredToken"
 		case "MissingAuthenticationTokenException":
 			code = "MissingAuthenticationToken"
+		case "ThrottlingException":
+			code, status = "Throttling", http.StatusBadRequest
 		case "IncompleteSignature":
 			status = http.StatusBadRequest
 		}
