@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,7 +44,7 @@ func TestWhatHadEndedOnADeadNodeIsNotRunAgain(t *testing.T) {
 				victim.kill()
 				victim.start()
 			}
-			if !deployed(t, other.client(), "e", takeover) {
+			if !deployed(t, other.client(), "e", time.Minute) {
 				return
 			}
 			t.Logf("carried on %v after the death", time.Since(died).Round(10*time.Millisecond))
@@ -96,4 +97,17 @@ func children(pid int, kind string) (found []int) {
 		}
 	}
 	return found
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func contains(text string, any ...string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -38,7 +39,12 @@ func Server(tb testing.TB) string {
 // URL names an empty schema on Server, which is removed when the test ends.
 func URL(tb testing.TB) string {
 	tb.Helper()
-	server := Server(tb)
+	return SchemaOn(tb, Server(tb))
+}
+
+// SchemaOn is URL on a server.
+func SchemaOn(tb testing.TB, server string) string {
+	tb.Helper()
 	schema := "t_" + strings.ToLower(rand.Text())
 	run(tb, server, "CREATE SCHEMA "+schema)
 	tb.Cleanup(func() { run(tb, server, "DROP SCHEMA "+schema+" CASCADE") })
@@ -84,6 +90,7 @@ var shared = sync.OnceValues(func() (string, error) {
 type Private struct {
 	URL   string
 	stdin io.WriteCloser
+	lines *bufio.Reader
 	cmd   *exec.Cmd
 }
 
@@ -105,13 +112,39 @@ func Start(settings ...string) (*Private, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadString('\n')
 	if err != nil {
 		stdin.Close()
 		_ = cmd.Wait()
 		return nil, fmt.Errorf("%s: %w: %s", script, err, strings.TrimSpace(failure.String()))
 	}
-	return &Private{URL: strings.TrimSpace(line), stdin: stdin, cmd: cmd}, nil
+	return &Private{URL: strings.TrimSpace(line), stdin: stdin, lines: lines, cmd: cmd}, nil
+}
+
+// Restart stops the server, fast or immediate as pg_ctl has it, and starts it
+// again after a while. It returns once the server answers.
+func (p *Private) Restart(mode string, down time.Duration) error {
+	if _, err := fmt.Fprintf(p.stdin, "%s %.1f\n", mode, down.Seconds()); err != nil {
+		return err
+	}
+	_, err := p.lines.ReadString('\n')
+	return err
+}
+
+// Own starts a server that ends with a test. The test is skipped if there can be
+// none; with CI=true it fails.
+func Own(tb testing.TB) *Private {
+	tb.Helper()
+	p, err := Start()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatalf("PostgreSQL: %v", err)
+		}
+		tb.Skipf("skipped: %s, because PostgreSQL cannot be had: %v", tb.Name(), err)
+	}
+	tb.Cleanup(func() { _ = p.Stop() })
+	return p
 }
 
 // Stop ends the server and removes its data.
