@@ -26,7 +26,7 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: tools check test-core test-git test-engines test-sdk ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+test: tools check test-core test-git test-engines test-sdk test-crash ## All that CI runs (what cannot be installed is skipped, in CI a failure)
 	@$(MAKE) --no-print-directory -j3 test-browser test-clients test-jinja # which mostly wait, but for the last
 
 .PHONY: test-core
@@ -39,7 +39,11 @@ test-postgres: ## The server's tests once more, on PostgreSQL, which it installs
 	HADRON_TEST_DATABASE=postgres $(GO) test -count=1 ./internal/app ./internal/bucketstore
 
 .PHONY: test-crash
-test-crash: ## Kill and freeze servers for seconds, on SQLite and PostgreSQL; not part of "make test"
+test-crash: ## Kill servers for seconds, at commits and at any time, on SQLite and PostgreSQL
+	$(GO) test -count=1 -run '^Test(KilledServers|WhatHadEnded|SecondNode)' ./test/crash
+
+.PHONY: test-faults
+test-faults: ## All faults for seconds each: also freeze servers, restart databases, cut connections, set clocks; not part of "make test"
 	$(GO) test -count=1 ./test/crash
 
 CRASH_TIME ?= 1h
