@@ -139,13 +139,29 @@ func randomBase64(n int) string {
 // write what others cannot read.
 func loadSealer(ctx context.Context, c Config, db *store.Store) (*auth.Sealer, error) {
 	file := cmp.Or(c.MasterKeyFile, filepath.Join(c.Data, "master.key"))
-	text, err := os.ReadFile(file)
+	key := make([]byte, 32)
+	sealer, err := readMasterKey(file)
 	fresh := errors.Is(err, fs.ErrNotExist) && c.MasterKeyFile == ""
 	if fresh {
-		key := make([]byte, 32)
 		rand.Read(key) // never fails
-		text, err = []byte(base64.StdEncoding.EncodeToString(key)+"\n"), nil
+		sealer, err = auth.NewSealer(key)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSealer(ctx, sealer, db); err != nil {
+		return nil, fmt.Errorf("%s is not the key that this database's secrets are sealed with: "+
+			"copy master.key from the data folder that it was made in, or name it by --master-key-file: %w", file, err)
+	}
+	if fresh {
+		err = writeFileAtomic(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
+	}
+	return sealer, err
+}
+
+// readMasterKey reads the file of a master key.
+func readMasterKey(file string) (*auth.Sealer, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -157,15 +173,12 @@ func loadSealer(ctx context.Context, c Config, db *store.Store) (*auth.Sealer, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if err := checkSealer(ctx, sealer, db); err != nil {
-		return nil, fmt.Errorf("%s is not the key that this database's secrets are sealed with: "+
-			"copy master.key from the data folder that it was made in, or name it by --master-key-file: %w", file, err)
-	}
-	if fresh {
-		err = writeFileAtomic(file, text, 0o600)
-	}
-	return sealer, err
+	return sealer, nil
 }
+
+// masterKeyCheck names what the first master key has sealed, so that another can
+// be told from it.
+const masterKeyCheck = "master-key-check"
 
 // outputSealer is what the store seals sensitive outputs with.
 func outputSealer(s *auth.Sealer) store.Sealer {
@@ -180,12 +193,11 @@ func outputSealer(s *auth.Sealer) store.Sealer {
 
 // checkSealer opens what the first master key has sealed.
 func checkSealer(ctx context.Context, sealer *auth.Sealer, db *store.Store) error {
-	const name = "master-key-check"
-	sealed, err := db.Remember(ctx, name, sealer.Seal("hadron", name))
+	sealed, err := db.Remember(ctx, masterKeyCheck, sealer.Seal("hadron", masterKeyCheck))
 	if err != nil {
 		return err
 	}
-	_, err = sealer.Open(sealed, name)
+	_, err = sealer.Open(sealed, masterKeyCheck)
 	return err
 }
 

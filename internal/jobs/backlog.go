@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -50,4 +51,34 @@ func (q *Queue) Backlogs(ctx context.Context, tx *sql.Tx) ([]Backlog, error) {
 		all = append(all, b)
 	}
 	return all, rows.Err()
+}
+
+// Live answers which jobs of a kind are not done: by key, whether one of them is
+// running or can run without waiting for its time.
+func (q *Queue) Live(ctx context.Context, tx *sql.Tx, kind Kind) (map[string]bool, error) {
+	args := "args"
+	if q.engine == SQLite {
+		args = "json(args)" // kept in a form of its own
+	}
+	statement := `SELECT ` + args + `, CASE WHEN state = 'running' OR state = 'available' THEN 1 ELSE 0 END
+		FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled') AND kind = $1`
+	rows, err := tx.QueryContext(ctx, statement, string(kind))
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	defer rows.Close()
+	live := map[string]bool{}
+	for rows.Next() {
+		var text []byte
+		var due int
+		if err := rows.Scan(&text, &due); err != nil {
+			return nil, err
+		}
+		var args jobArgs
+		if err := json.Unmarshal(text, &args); err != nil {
+			return nil, fmt.Errorf("arguments of a job of kind %q: %w", string(kind), err)
+		}
+		live[args.Key] = live[args.Key] || due == 1
+	}
+	return live, rows.Err()
 }

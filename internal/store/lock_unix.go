@@ -29,3 +29,13 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// held reports whether a process holds path.
+func held(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}

@@ -28,15 +28,14 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.writer.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM schema_migrations`).Scan(&have); err != nil {
 		return err
 	}
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no migrations found: %w", err)
+	files, err := migrationFiles()
+	if err != nil {
+		return err
 	}
 	latest := int64(0)
-	for _, file := range files { // Glob sorts
-		number, _, _ := strings.Cut(strings.TrimPrefix(file, "migrations/"), "_")
-		if latest, err = strconv.ParseInt(number, 10, 64); err != nil {
-			return fmt.Errorf("migration %s: %w", file, err)
+	for _, file := range files {
+		if latest, err = migrationNumber(file); err != nil {
+			return err
 		}
 		if latest <= have {
 			continue
@@ -50,6 +49,33 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("the database is of a newer Hadron: its schema is %d, this binary knows %d", have, latest)
 	}
 	return jobs.Migrate(ctx, s.writer, s.dialect.jobs)
+}
+
+// migrationFiles are the migrations in order.
+func migrationFiles() ([]string, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // which sorts
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no migrations found: %w", err)
+	}
+	return files, nil
+}
+
+func migrationNumber(file string) (int64, error) {
+	number, _, _ := strings.Cut(strings.TrimPrefix(file, "migrations/"), "_")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("migration %s: %w", file, err)
+	}
+	return n, nil
+}
+
+// latestMigration is the newest that this program knows.
+func latestMigration() (int64, error) {
+	files, err := migrationFiles()
+	if err != nil {
+		return 0, err
+	}
+	return migrationNumber(files[len(files)-1])
 }
 
 func (s *Store) apply(ctx context.Context, file string, version int64) error {

@@ -2,17 +2,21 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/jobs"
 )
 
-// Beat says that a node is alive for the length of a lease.
+// Beat says that a node is alive for the length of a lease, and what its clock
+// shows.
 func (s *Store) Beat(ctx context.Context, node string, lease time.Duration) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		until, args := s.dialect.in(lease)
-		_, err := tx.exec(ctx, "INSERT INTO nodes (id, lease_until) VALUES (?, "+until+") ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until",
-			append([]any{node}, args...)...)
+		clock, clockArgs := s.dialect.clock()
+		_, err := tx.exec(ctx, `INSERT INTO nodes (id, lease_until, clock_offset) VALUES (?, `+until+`, ? - `+clock+`)
+			ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until, clock_offset = excluded.clock_offset`,
+			slices.Concat([]any{node}, args, []any{time.Now().UnixMicro()}, clockArgs)...)
 		return err
 	})
 }

@@ -29,15 +29,9 @@ func IsPostgres(database string) bool {
 const poolSize = 10
 
 func openPostgres(ctx context.Context, database string, log *slog.Logger) (*Store, error) {
-	config, err := pgx.ParseConfig(database)
-	if err != nil { // its text may hold the password
-		return nil, fmt.Errorf("database %s: not a PostgreSQL URL, as in postgres://USER:PASSWORD@HOST:5432/DATABASE", redactURL(database))
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 5 * time.Second
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "hadron"
+	config, err := postgresConfig(database)
+	if err != nil {
+		return nil, err
 	}
 	// A plan that reads a whole table conflicts with every write to it; small
 	// tables would be read so, though all our statements have an index.
