@@ -235,7 +235,10 @@ func deployableVersion(ctx context.Context, tx *store.Tx, t proton.Template, maj
 
 // recheckVersion refuses a version that was deleted while its bundle was read.
 func recheckVersion(ctx context.Context, tx *store.Tx, v proton.TemplateVersion) error {
-	_, err := tx.TemplateVersion(ctx, v.Scope, v.Kind, v.TemplateName, v.Version)
+	there, err := tx.HasTemplateVersion(ctx, v)
+	if err == nil && !there {
+		err = proton.NoTemplateVersion(v.Scope, v.Kind, v.TemplateName, v.Version.String())
+	}
 	return err
 }
 

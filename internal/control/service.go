@@ -37,12 +37,12 @@ func (p *Plane) CreateService(ctx context.Context, in *api.CreateServiceInput) (
 		RepositoryID: api.Value(in.RepositoryId), Spec: *in.Spec,
 		Creation: proton.Creation{RequestHash: requestHash(request, in.Tags)},
 	}
-	if existing, err := p.existingService(ctx, service); err != nil || existing != nil {
-		return &api.CreateServiceOutput{Service: existing}, err
-	}
-	r, err := p.checkService(ctx, service, *in.TemplateMajorVersion, in.TemplateMinorVersion)
+	r, existing, err := p.checkService(ctx, service, *in.TemplateMajorVersion, in.TemplateMinorVersion)
 	if err != nil {
 		return nil, err
+	}
+	if existing != nil {
+		return &api.CreateServiceOutput{Service: toService(*existing)}, nil
 	}
 	err = p.Store.Update(ctx, func(tx *store.Tx) error {
 		existing, err := tx.Service(ctx, s, service.Name)
@@ -62,26 +62,6 @@ func (p *Plane) CreateService(ctx context.Context, in *api.CreateServiceInput) (
 	return &api.CreateServiceOutput{Service: toService(service)}, nil
 }
 
-// existingService answers the service that the same call made before, nil if
-// the name is free.
-func (p *Plane) existingService(ctx context.Context, wanted proton.Service) (*api.Service, error) {
-	var existing proton.Service
-	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
-		existing, err = tx.Service(ctx, wanted.Scope, wanted.Name)
-		return err
-	})
-	if proton.IsNotFound(err) {
-		return nil, nil
-	}
-	if err == nil {
-		err = judgeService(existing, wanted)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return toService(existing), nil
-}
-
 func judgeService(existing, wanted proton.Service) error {
 	if existing.Status == proton.ServiceDeleteInProgress || existing.Status == proton.ServiceDeleteFailed {
 		return proton.Errorf(proton.Conflict, "Service %s is being deleted.", existing.ARN())
@@ -91,36 +71,77 @@ func judgeService(existing, wanted proton.Service) error {
 
 // checkService makes all checks of a create call that can be made before the
 // transaction: the template and its bundle, the spec, the account's settings.
-func (p *Plane) checkService(ctx context.Context, service proton.Service, major string, minor *string) (proton.ServiceRequest, error) {
+// If the same call was made before it answers the service that was made.
+func (p *Plane) checkService(ctx context.Context, service proton.Service, major string, minor *string) (proton.ServiceRequest, *proton.Service, error) {
 	r := proton.ServiceRequest{Service: service}
-	var t proton.Template
-	var settings proton.AccountSettings
-	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
-		if t, err = tx.Template(ctx, service.Scope, proton.ServiceTemplate, service.TemplateName); err != nil {
-			return err
-		}
-		if r.Version, err = deployableVersion(ctx, tx, t, major, minor); err != nil {
-			return err
-		}
-		settings, err = tx.AccountSettings(ctx, service.Scope)
-		return err
-	})
+	spec, unreadable := bundle.ParseServiceSpec(service.Spec, p.strictness()...)
+	f, err := readFoundation(ctx, p.Store, &r, spec, major, minor)
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
-	r.Service.HasPipeline = !t.CustomerManaged
+	if f.existing != nil {
+		return r, f.existing, judgeService(*f.existing, service)
+	}
+	r.Service.HasPipeline = !f.template.CustomerManaged
 	if err := checkRepository(r.Service); err != nil {
-		return r, err
+		return r, nil, err
 	}
-	if r.Instances, err = p.checkServiceSpec(ctx, r); err != nil {
-		return r, err
+	if unreadable != nil {
+		return r, nil, invalidSpec(unreadable)
+	}
+	if r.Instances, err = p.checkServiceSpec(ctx, r, spec); err != nil {
+		return r, nil, err
 	}
 	for _, i := range r.Instances {
-		if err := p.checkInstanceMethod(ctx, r.Version, i.EnvironmentName); err != nil {
-			return r, err
+		repository := f.environments[i.EnvironmentName].ProvisioningRepository
+		if err := p.checkMethod(r.Version.Methods.Infrastructure, r.Version.ARN(), repository); err != nil {
+			return r, nil, err
 		}
 	}
-	return r, p.checkPipelineMethod(r, settings)
+	return r, nil, p.checkPipelineMethod(r, f.settings)
+}
+
+// foundation is what a create call is held against.
+type foundation struct {
+	existing     *proton.Service // that has the name already; nothing else is read then
+	template     proton.Template
+	settings     proton.AccountSettings
+	environments map[string]proton.Environment // that the spec names, if they are there
+}
+
+// readFoundation reads, all at once, what a create call is held against, and the
+// version that is asked for.
+func readFoundation(ctx context.Context, s *store.Store, r *proton.ServiceRequest, spec *bundle.ServiceSpec, major string, minor *string) (f foundation, err error) {
+	err = s.View(ctx, func(tx *store.Tx) error {
+		f = foundation{environments: map[string]proton.Environment{}}
+		existing, err := tx.Service(ctx, r.Service.Scope, r.Service.Name)
+		if err == nil {
+			f.existing = &existing
+		}
+		if !proton.IsNotFound(err) {
+			return err
+		}
+		if f.template, err = tx.Template(ctx, r.Service.Scope, proton.ServiceTemplate, r.Service.TemplateName); err != nil {
+			return err
+		}
+		if r.Version, err = deployableVersion(ctx, tx, f.template, major, minor); err != nil {
+			return err
+		}
+		if f.settings, err = tx.AccountSettings(ctx, r.Service.Scope); err != nil {
+			return err
+		}
+		for _, i := range spec.Instances {
+			if _, read := f.environments[i.Environment]; read {
+				continue
+			}
+			f.environments[i.Environment], err = tx.Environment(ctx, r.Service.Scope, i.Environment)
+			if err != nil && !proton.IsNotFound(err) { // which is refused elsewhere
+				return err
+			}
+		}
+		return nil
+	})
+	return f, err
 }
 
 // checkRepository holds the code repository against the template: all of it
@@ -143,14 +164,10 @@ func checkRepository(s proton.Service) error {
 
 // checkServiceSpec holds the spec against the bundle's schema and answers the
 // instances it asks for.
-func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest) ([]proton.WantedInstance, error) {
+func (p *Plane) checkServiceSpec(ctx context.Context, r proton.ServiceRequest, spec *bundle.ServiceSpec) ([]proton.WantedInstance, error) {
 	b, err := p.Bundles.Bundle(ctx, r.Version.BundleDigest)
 	if err != nil {
 		return nil, err
-	}
-	spec, err := bundle.ParseServiceSpec(r.Service.Spec, p.strictness()...)
-	if err != nil {
-		return nil, invalidSpec(err)
 	}
 	if paths := spec.CurrentValues(); len(paths) > 0 {
 		return nil, noCurrentValue(paths)

@@ -177,7 +177,9 @@ func (q *Queue) Insert(ctx context.Context, tx *sql.Tx, jobs ...Job) error {
 	if len(params) == 0 {
 		return nil
 	}
-	if _, err := q.client.InsertManyTx(ctx, tx, params); err != nil {
+	// It returns no rows, which nobody here looks at. That a job which is there
+	// already fails it is true of River's other driver for PostgreSQL alone.
+	if _, err := q.client.InsertManyFastTx(ctx, tx, params); err != nil {
 		return fmt.Errorf("insert jobs: %w", err)
 	}
 	for _, p := range params {

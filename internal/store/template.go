@@ -124,6 +124,13 @@ func (tx *Tx) TemplateVersion(ctx context.Context, s proton.Scope, kind proton.T
 	return version, err
 }
 
+// HasTemplateVersion reports whether a version that was read before is there.
+func (tx *Tx) HasTemplateVersion(ctx context.Context, v proton.TemplateVersion) (bool, error) {
+	n, err := tx.count(ctx, "template_versions WHERE account = ? AND region = ? AND kind = ? AND template_name = ? AND major = ? AND minor = ?",
+		v.Account, v.Region, v.Kind, v.TemplateName, v.Major, v.Minor)
+	return n > 0, err
+}
+
 // TemplateVersionByID reads the version with an id; ok is false without it.
 func (tx *Tx) TemplateVersionByID(ctx context.Context, id string) (proton.TemplateVersion, bool, error) {
 	return templateVersions.one(ctx, tx, "WHERE id = ?", id)

@@ -402,3 +402,12 @@ func fleetsWait(t *testing.T, d db) {
 		t.Fatal(err)
 	}
 }
+
+func equalJobsAreOne(t *testing.T, d db) {
+	for range 3 {
+		d.update(func(ctx context.Context, tx *store.Tx) error {
+			return tx.Enqueue(ctx, deploy("a", 1), deploy("b", 2), deploy("a", 1))
+		})
+	}
+	d.same("jobs", []jobs.Job{deploy("a", 1), deploy("b", 2)}, d.work())
+}

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"held deployments are handed over":   heldDeploymentsAreHandedOver,
 		"what happens meanwhile wakes":       whatHappensMeanwhileWakes,
 		"fleets wait behind single ones":     fleetsWait,
+		"equal jobs are one":                 equalJobsAreOne,
 		"syncs are claimed and polled":       syncsAreClaimedAndPolled,
 		"logs are numbered":                  logsAreNumbered,
 		"deployments are recorded":           deploymentsAreRecorded,
