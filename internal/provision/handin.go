@@ -42,9 +42,9 @@ func HandIn(ctx context.Context, st *store.Store, runs engine.Leaver, of Departe
 		if !ok {
 			continue
 		}
-		ended, err := of.handIn(ctx, waiting, st, runs, run, d.ID)
+		over, ended, err := of.handIn(ctx, waiting, st, runs, run, d.ID)
 		given := false
-		if err == nil && of.Owner != "" && of.Gone && d.Owner == of.Owner {
+		if over && err == nil && of.Owner != "" && d.Owner == of.Owner {
 			given, err = st.GiveUp(ctx, d.ID, of.Owner)
 		}
 		if ended || given {
@@ -55,7 +55,9 @@ func HandIn(ctx context.Context, st *store.Store, runs engine.Leaver, of Departe
 	return errors.Join(errs...)
 }
 
-func (of Departed) handIn(ctx, waiting context.Context, st *store.Store, runs engine.Leaver, run, deployment string) (ended bool, err error) {
+// handIn reports whether a run is over, nothing of it going on any more, and
+// whether it came to its end.
+func (of Departed) handIn(ctx, waiting context.Context, st *store.Store, runs engine.Leaver, run, deployment string) (over, ended bool, err error) {
 	lines := &leftLines{write: func(l []store.LogEvent) error { return st.HandIn(ctx, deployment, "", l) }}
 	var checkpoint string
 	if of.Gone {
@@ -64,12 +66,12 @@ func (of Departed) handIn(ctx, waiting context.Context, st *store.Store, runs en
 		checkpoint, err = runs.EndedAside(run, lines)
 	}
 	if err != nil && waiting.Err() != nil {
-		return false, nil // it goes on, under somebody's eyes
+		return false, false, nil // it goes on, under somebody's eyes
 	}
 	if err != nil || checkpoint == "" && len(lines.all) == 0 {
-		return false, err
+		return of.Gone, false, err
 	}
-	return checkpoint != "", st.HandIn(ctx, deployment, checkpoint, lines.all)
+	return of.Gone, checkpoint != "", st.HandIn(ctx, deployment, checkpoint, lines.all)
 }
 
 // leftLines gathers lines of a log, as many as fit a transaction.

@@ -117,15 +117,23 @@ func (p *Provisioner) Join(ctx context.Context, group *sync.WaitGroup) error {
 // and the jobs of nodes that are gone. It returns when ctx ends.
 func (p *Provisioner) Watch(ctx context.Context) {
 	j := judge{lease: p.Lease, heartbeat: p.Heartbeat, now: time.Now}
+	looks := 0
 	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
+		if looks++; looks%10 == 1 {
+			if n, err := p.Store.RewindJobs(ctx); err != nil {
+				return err
+			} else if n > 0 {
+				p.Logger.WarnContext(ctx, "the clock was set back: jobs from before are due now", "jobs", n)
+			}
+		}
+		if !p.Store.Shared() {
+			return p.takeOver(ctx)
+		}
 		clock, err := p.Store.Clock(ctx)
 		if err = errors.Join(err, p.handInEnds(ctx)); err != nil { // first of all what this node knows
 			return err
 		}
-		if _, err := p.Store.RewindJobs(ctx); err != nil {
-			return err
-		}
-		if p.Store.Shared() && !j.may(clock) {
+		if !j.may(clock) {
 			return nil
 		}
 		return p.takeOver(ctx)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -354,5 +355,49 @@ func TestNothingFollowsWhatWasStopped(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(pids, "followed")); err == nil {
 			t.Errorf("%s: it went on after what was stopped", script)
 		}
+	}
+}
+
+// A result goes to another machine as a checkpoint, and there nothing is run.
+func TestEndIsHandedOnToAnotherMachine(t *testing.T) {
+	t.Parallel()
+	r, _, pids := treeRun(t)
+	script := `echo ran; echo '{"A":"b"}' > proton-outputs.json; echo $$ > $PIDS/done; kill -KILL $(cat $PIDS/server)`
+	server, d := startServer(t, r, pids, `until [ -e $PIDS/server ]; do sleep 0.01; done; `+script)
+	if err := os.WriteFile(filepath.Join(pids, "server"), []byte(strconv.Itoa(server.Process.Pid)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.Wait()
+	if left, err := d.Left(); err != nil || len(left) != 1 || left[0] != r.ID {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	os.Remove(filepath.Join(d.Root, r.ID, "delivered")) // as if the server had died before it read the log
+	rest := &enginetest.Journal{}
+	checkpoint, err := d.Ended(t.Context(), r.ID, rest)
+	if err != nil || checkpoint == "" {
+		t.Fatalf("checkpoint %q, %v", checkpoint, err)
+	}
+	if aside, err := d.EndedAside(r.ID, io.Discard); aside != checkpoint || err != nil {
+		t.Errorf("with the server there: %q, %v", aside, err)
+	}
+	if !strings.HasSuffix(rest.String(), "ran\n") {
+		t.Errorf("the rest of the log: %q", rest)
+	}
+	elsewhere := newDriver(t, nil)
+	r.Build.Commands = []string{"touch $PIDS/again"}
+	for range 2 {
+		st, err := elsewhere.Step(t.Context(), r, checkpoint)
+		if err != nil || !st.Done || st.Failure != "" || len(st.Outputs) != 1 || st.Checkpoint != checkpoint {
+			t.Errorf("got %+v, %v", st, err)
+		}
+		if st, err := elsewhere.Cancel(t.Context(), r, checkpoint); err != nil || !st.Done {
+			t.Errorf("cancelled after its end: %+v, %v", st, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(pids, "again")); err == nil {
+		t.Error("the commands ran again")
+	}
+	if _, err := elsewhere.Step(t.Context(), r, "ended {"); err == nil {
+		t.Error("a damaged checkpoint was taken for none")
 	}
 }
