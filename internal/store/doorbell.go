@@ -59,17 +59,28 @@ func (b *doorbell) ringing(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			select {
+			case <-b.rung: // what this process leaves to others
+				b.notify(ctx)
+			default:
+			}
 			return
 		case <-b.rung:
 		}
-		if _, err := b.db.ExecContext(ctx, "SELECT pg_notify($1, '')", b.channel); err != nil && ctx.Err() == nil {
-			b.log.DebugContext(ctx, "other nodes were not told of new work; they will poll", "err", err)
-		}
+		b.notify(ctx)
 		select {
 		case <-ctx.Done():
-			return
 		case <-time.After(ringPause):
 		}
+	}
+}
+
+// notify rings, also when the doorbell is being closed.
+func (b *doorbell) notify(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if _, err := b.db.ExecContext(bounded, "SELECT pg_notify($1, '')", b.channel); err != nil {
+		b.log.DebugContext(ctx, "other nodes were not told of new work; they will poll", "err", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/store/postgrestest"
 )
 
@@ -18,29 +19,33 @@ import (
 // outlives the server knows it. No other node runs them again.
 func TestWhatHadEndedOnADeadNodeIsNotRunAgain(t *testing.T) {
 	t.Parallel()
-	for name, restart := range map[string]bool{"the server dies": false, "all its processes die and the node is started again": true} {
-		t.Run(name, func(t *testing.T) {
+	const dies, stands, restarts = "the server dies", "it stands still", "it dies with its heir and is started again"
+	for _, what := range []string{dies, stands, restarts} {
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			database, m := postgrestest.URL(t), marks(t.TempDir())
 			c := newCluster(t, database, 1)
 			victim, server, gate := c.nodes[0], filepath.Join(t.TempDir(), "server"), filepath.Join(t.TempDir(), "gate")
 			file := string(m) + "/${RESOURCE_ARN##*/}"
 			victim.publish("echo begin >> "+file, "until [ -e "+gate+" ]; do sleep 0.02; done",
-				`printf '{\"made\":\"once\"}' > proton-outputs.json`, "echo end >> "+file+"; kill -KILL $(cat "+server+")")
-			victims := strconv.Itoa(victim.pid())
-			if restart {
-				victims = strings.Trim(fmt.Sprint(append(children(victim.pid(), "heir"), victim.pid())), "[]")
+				`printf '{\"made\":\"once\"}' > proton-outputs.json`, "echo end >> "+file+"; kill $(cat "+server+")")
+			switch what {
+			case dies:
+				write(t, server, fmt.Sprint("-KILL ", victim.pid()))
+			case stands:
+				write(t, server, fmt.Sprint("-STOP ", victim.pid()))
+			case restarts:
+				write(t, server, "-KILL "+strings.Trim(fmt.Sprint(append(children(victim.pid(), "heir"), victim.pid())), "[]"))
 			}
-			write(t, server, victims)
 			if err := createEnvironment(t.Context(), victim.client(), "e"); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the commands run", func() bool { return m.count("e", "begin") == 1 })
 			other := c.add(t, database)
 			write(t, gate, "")
-			eventually(t, "the server is dead", func() bool { return syscall.Kill(victim.pid(), 0) != nil || zombie(victim.pid()) })
+			eventually(t, "the server is dead or stands still", func() bool { return contains(state(victim.pid()), "Z", "T") })
 			died := time.Now()
-			if restart {
+			if what == restarts {
 				victim.kill()
 				victim.start()
 			}
@@ -51,8 +56,16 @@ func TestWhatHadEndedOnADeadNodeIsNotRunAgain(t *testing.T) {
 			if begins, ends := m.count("e", "begin"), m.count("e", "end"); begins != 1 || ends != 1 {
 				t.Errorf("the commands began %d times and ended %d times; want once", begins, ends)
 			}
-			if text := history(t, other.client()); !strings.Contains(text, "SUCCEEDED") {
-				t.Error(text)
+			if what == stands {
+				before := history(t, other.client())
+				victim.signal(syscall.SIGCONT)
+				eventually(t, "it answers again", func() bool {
+					_, err := victim.client().ListEnvironments(t.Context(), &api.ListEnvironmentsInput{})
+					return err == nil
+				})
+				if after := history(t, other.client()); after != before {
+					t.Errorf("it wrote:\nbefore %s\n after %s", before, after)
+				}
 			}
 		})
 	}
@@ -81,9 +94,12 @@ func stat(pid int) []string {
 	return strings.Fields(rest)
 }
 
-func zombie(pid int) bool {
-	fields := stat(pid)
-	return len(fields) > 0 && fields[0] == "Z"
+// state is the letter of a process's state; Z of one that has ended.
+func state(pid int) string {
+	if fields := stat(pid); len(fields) > 0 {
+		return fields[0]
+	}
+	return "Z"
 }
 
 // children are the processes that a process has started as a kind of supervisor.
