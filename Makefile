@@ -84,6 +84,10 @@ test-clients: ## The built program against boto3, the AWS CLI and the AWS SDK fo
 test-more-clients: ## The built program against the AWS SDKs for Java v2 and Rust, which it installs in .tools; not part of "make test"
 	HADRON_MORE_CLIENTS=1 $(GO) test -count=1 -v -run '^TestStoriesOfMoreClients$$' ./test/conformance
 
+.PHONY: test-chart
+test-chart: ## Lint the Helm chart with Helm, which it builds in .tools (minutes, the first time); not part of "make test"
+	HADRON_HELM=$$(./scripts/setup-helm.sh) $(GO) test -count=1 -v -run '^TestHelmLintsTheChart$$' ./internal/app
+
 JINJA_TIME ?= 2m
 # The same templates each time, so that a change alone can fail; empty for others.
 JINJA_SEED ?= 1
