@@ -527,6 +527,11 @@ func (c *Client) GetDeploymentDetails(ctx context.Context, in *GetDeploymentDeta
 	return awsjson.Call[GetDeploymentDetailsOutput](ctx, c.transport, &Operations[opGetDeploymentDetails], in)
 }
 
+// GetMasterKeys calls the operation of that name.
+func (c *Client) GetMasterKeys(ctx context.Context, in *GetMasterKeysInput) (*GetMasterKeysOutput, error) {
+	return awsjson.Call[GetMasterKeysOutput](ctx, c.transport, &Operations[opGetMasterKeys], in)
+}
+
 // ListAccessKeys calls the operation of that name.
 func (c *Client) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
 	return awsjson.Call[ListAccessKeysOutput](ctx, c.transport, &Operations[opListAccessKeys], in)

@@ -115,6 +115,7 @@ type Hadron interface {
 	ExplainAccess(ctx context.Context, in *ExplainAccessInput) (*ExplainAccessOutput, error)
 	ForceDeleteResource(ctx context.Context, in *ForceDeleteResourceInput) (*ForceDeleteResourceOutput, error)
 	GetDeploymentDetails(ctx context.Context, in *GetDeploymentDetailsInput) (*GetDeploymentDetailsOutput, error)
+	GetMasterKeys(ctx context.Context, in *GetMasterKeysInput) (*GetMasterKeysOutput, error)
 	ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListAuditEvents(ctx context.Context, in *ListAuditEventsInput) (*ListAuditEventsOutput, error)
 	ListConnections(ctx context.Context, in *ListConnectionsInput) (*ListConnectionsOutput, error)
@@ -268,6 +269,7 @@ const (
 	opExplainAccess
 	opForceDeleteResource
 	opGetDeploymentDetails
+	opGetMasterKeys
 	opListAccessKeys
 	opListAuditEvents
 	opListConnections
@@ -1129,6 +1131,14 @@ var Operations = []awsjson.Operation{
 		Output:  &shapes[shapeGetDeploymentDetailsOutput],
 		Errors:  []string{ValidationException, AccessDeniedException, ThrottlingException, ResourceNotFoundException, InternalServerException},
 		Method:  awsjson.Bind(Hadron.GetDeploymentDetails),
+	},
+	opGetMasterKeys: {
+		Service: ServiceHadron,
+		Name:    "GetMasterKeys",
+		Input:   &shapes[shapeGetMasterKeysInput],
+		Output:  &shapes[shapeGetMasterKeysOutput],
+		Errors:  []string{AccessDeniedException, ThrottlingException, InternalServerException},
+		Method:  awsjson.Bind(Hadron.GetMasterKeys),
 	},
 	opListAccessKeys: {
 		Service: ServiceHadron,

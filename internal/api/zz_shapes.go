@@ -212,6 +212,8 @@ const (
 	shapeGetEnvironmentTemplateOutput
 	shapeGetEnvironmentTemplateVersionInput
 	shapeGetEnvironmentTemplateVersionOutput
+	shapeGetMasterKeysInput
+	shapeGetMasterKeysOutput
 	shapeGetRepositoryInput
 	shapeGetRepositoryOutput
 	shapeGetRepositorySyncStatusInput
@@ -324,6 +326,8 @@ const (
 	shapeListUsersOutput
 	shapeManagedPolicyName
 	shapeManagedPolicyNames
+	shapeMasterKeyId
+	shapeMasterKeyIdList
 	shapeMaxAuditEvents
 	shapeMaxConnections
 	shapeMaxLogEvents
@@ -2148,6 +2152,19 @@ var shapes = awsjson.Link([]awsjson.Shape{
 			{Name: "environmentTemplateVersion", ShapeID: shapeEnvironmentTemplateVersion, Required: true},
 		},
 	},
+	shapeGetMasterKeysInput: {
+		Name: "GetMasterKeysInput",
+		Kind: awsjson.Structure,
+	},
+	shapeGetMasterKeysOutput: {
+		Name: "GetMasterKeysOutput",
+		Kind: awsjson.Structure,
+		Members: []awsjson.Member{
+			{Name: "keyId", ShapeID: shapeMasterKeyId, Required: true},
+			{Name: "otherKeyIds", ShapeID: shapeMasterKeyIdList, Required: true},
+			{Name: "sealedWithOthers", ShapeID: shapeHadronNumber, Required: true},
+		},
+	},
 	shapeGetRepositoryInput: {
 		Name: "GetRepositoryInput",
 		Kind: awsjson.Structure,
@@ -3001,6 +3018,15 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Kind:      awsjson.List,
 		Limits:    &awsjson.Limits{Min: 0, Max: 10},
 		ElementID: shapeManagedPolicyName,
+	},
+	shapeMasterKeyId: {
+		Name: "MasterKeyId",
+		Kind: awsjson.String,
+	},
+	shapeMasterKeyIdList: {
+		Name:      "MasterKeyIdList",
+		Kind:      awsjson.List,
+		ElementID: shapeMasterKeyId,
 	},
 	shapeMaxAuditEvents: {
 		Name:   "MaxAuditEvents",

@@ -1243,6 +1243,17 @@ type GetEnvironmentTemplateVersionOutput struct {
 	EnvironmentTemplateVersion *EnvironmentTemplateVersion `json:"environmentTemplateVersion,omitzero"` // required
 }
 
+// GetMasterKeysInput is a structure of the model.
+type GetMasterKeysInput struct {
+}
+
+// GetMasterKeysOutput is a structure of the model.
+type GetMasterKeysOutput struct {
+	KeyId            *string  `json:"keyId,omitzero"`            // required
+	OtherKeyIds      []string `json:"otherKeyIds,omitzero"`      // required
+	SealedWithOthers *int64   `json:"sealedWithOthers,omitzero"` // required
+}
+
 // GetRepositoryInput is a structure of the model.
 type GetRepositoryInput struct {
 	Name     *string             `json:"name,omitzero"`     // required

@@ -522,6 +522,11 @@ func (Unimplemented) GetDeploymentDetails(context.Context, *GetDeploymentDetails
 	return nil, awsjson.Unimplemented("GetDeploymentDetails")
 }
 
+// GetMasterKeys refuses.
+func (Unimplemented) GetMasterKeys(context.Context, *GetMasterKeysInput) (*GetMasterKeysOutput, error) {
+	return nil, awsjson.Unimplemented("GetMasterKeys")
+}
+
 // ListAccessKeys refuses.
 func (Unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
 	return nil, awsjson.Unimplemented("ListAccessKeys")

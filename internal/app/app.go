@@ -54,17 +54,19 @@ type Server struct {
 	states  *tofustate.States
 	aws     *awsread.Reader
 	tokens  *oidc.Verifier
-	git     *git.Git // nil where it is not installed
-	forges  *forge.Forges
-	work    *provision.Provisioner
-	config  Config
-	worker  *jobs.Worker
-	http    *http.Server
-	metrics *metrics
-	tracer  *tracer        // nil: no spans are wanted
-	teller  *events.Teller // nil: nobody is told of status changes
-	log     *slog.Logger
-	node    string // names this process among those that share the database
+
+	masterKeys *masterKeys
+	git        *git.Git // nil where it is not installed
+	forges     *forge.Forges
+	work       *provision.Provisioner
+	config     Config
+	worker     *jobs.Worker
+	http       *http.Server
+	metrics    *metrics
+	tracer     *tracer        // nil: no spans are wanted
+	teller     *events.Teller // nil: nobody is told of status changes
+	log        *slog.Logger
+	node       string // names this process among those that share the database
 
 	listener    net.Listener
 	certificate *certificate // nil: no TLS
@@ -130,11 +132,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if s.buckets, err = openBuckets(ctx, c, s.store, log); err != nil {
 		return s, fmt.Errorf("bucket store: %w", err)
 	}
-	sealer, err := loadSealer(ctx, c, s.store)
-	if err != nil {
+	if s.masterKeys, err = loadMasterKeys(ctx, c, s.store, log); err != nil {
 		return s, fmt.Errorf("master key: %w", err)
 	}
-	s.store.SealWith(outputSealer(sealer))
+	sealer := s.masterKeys.sealer
+	s.store.SealWith(s.masterKeys.forStore())
 	root, err := loadRootKey(ctx, c, s.store, sealer)
 	if err != nil {
 		return s, fmt.Errorf("root access key: %w", err)
@@ -192,7 +194,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 	}
 	return control.New(ctx, control.Config{
 		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), StrictSpecs: c.StrictSpecs, Methods: methods, Throttled: throttle(c.ThrottleRate),
-		Preview: s.work.Preview, Sealer: s.keys.sealer, CheckToken: checkToken, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
+		Preview: s.work.Preview, Sealer: s.keys.sealer, MasterKeys: s.masterKeys.status, CheckToken: checkToken, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
 	})
 }
 
@@ -200,7 +202,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 // work off deployments.
 func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) error {
 	handlers := s.work.Handlers()
-	watches := []func(context.Context){s.work.Watch, plane.KeepAudit}
+	watches := []func(context.Context){s.work.Watch, plane.KeepAudit, s.masterKeys.keep}
 	syncer, err := s.syncer(c, plane)
 	if err != nil {
 		return err

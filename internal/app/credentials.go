@@ -2,7 +2,6 @@ package app
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -65,9 +64,11 @@ func loadRootKey(ctx context.Context, c Config, db *store.Store, sealer *auth.Se
 	return k, writeFileAtomic(file, []byte(text), 0o600)
 }
 
+const rootKeyName = "root-access-key"
+
 // sharedRootKey answers the root key in the database, or k after keeping it there.
 func sharedRootKey(ctx context.Context, k rootKey, db *store.Store, sealer *auth.Sealer) (rootKey, error) {
-	const name = "root-access-key"
+	const name = rootKeyName
 	kept, err := db.Remember(ctx, name, k.id+" "+sealer.Seal(k.secret, name+" "+k.id))
 	if err != nil {
 		return k, err
@@ -131,74 +132,6 @@ func randomBase64(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
 	return base64.RawStdEncoding.EncodeToString(b)
-}
-
-// loadSealer keeps secrets under the master key, which is made at first start.
-// Without that file a copy of the database tells nothing. A key that does not
-// open what the database's secrets were sealed with is refused: nodes would
-// write what others cannot read.
-func loadSealer(ctx context.Context, c Config, db *store.Store) (*auth.Sealer, error) {
-	file := cmp.Or(c.MasterKeyFile, filepath.Join(c.Data, "master.key"))
-	key := make([]byte, 32)
-	sealer, err := readMasterKey(file)
-	fresh := errors.Is(err, fs.ErrNotExist) && c.MasterKeyFile == ""
-	if fresh {
-		rand.Read(key) // never fails
-		sealer, err = auth.NewSealer(key)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSealer(ctx, sealer, db); err != nil {
-		return nil, fmt.Errorf("%s is not the key that this database's secrets are sealed with: "+
-			"copy master.key from the data folder that it was made in, or name it by --master-key-file: %w", file, err)
-	}
-	if fresh {
-		err = writeFileAtomic(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
-	}
-	return sealer, err
-}
-
-// readMasterKey reads the file of a master key.
-func readMasterKey(file string) (*auth.Sealer, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", file, err)
-	}
-	sealer, err := auth.NewSealer(key)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return sealer, nil
-}
-
-// masterKeyCheck names what the first master key has sealed, so that another can
-// be told from it.
-const masterKeyCheck = "master-key-check"
-
-// outputSealer is what the store seals sensitive outputs with.
-func outputSealer(s *auth.Sealer) store.Sealer {
-	return store.Sealer{
-		Seal: func(text, name string) string { return s.Seal(auth.Secret(text), name) },
-		Open: func(sealed, name string) (string, error) {
-			text, err := s.Open(sealed, name)
-			return string(text), err
-		},
-	}
-}
-
-// checkSealer opens what the first master key has sealed.
-func checkSealer(ctx context.Context, sealer *auth.Sealer, db *store.Store) error {
-	sealed, err := db.Remember(ctx, masterKeyCheck, sealer.Seal("hadron", masterKeyCheck))
-	if err != nil {
-		return err
-	}
-	_, err = sealer.Open(sealed, masterKeyCheck)
-	return err
 }
 
 // keys finds access keys: the root key, users' keys, and the key that each

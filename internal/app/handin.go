@@ -100,11 +100,11 @@ func (l legacy) handIn(ctx context.Context, of provision.Departed, log *slog.Log
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	sealer, err := loadSealer(ctx, l.Config, db)
+	keys, err := loadMasterKeys(ctx, l.Config, db, log)
 	if err != nil {
 		return err
 	}
-	db.SealWith(outputSealer(sealer))
+	db.SealWith(keys.forStore())
 	return provision.HandIn(ctx, db, runs, of, log)
 }
 

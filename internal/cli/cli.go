@@ -139,7 +139,7 @@ Check a template:     hadron template validate ./my-template/v1`,
 	root.Flags().BoolVarP(&version, "version", "v", false, "version for hadron")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(t.serveCommand(), t.quickstartCommand(), t.templateCommand(), t.deploymentCommand(), t.resourceCommand(),
-		t.userCommand(), t.roleCommand(), t.identityProviderCommand(), t.keyCommand(), t.policyCommand(), t.auditCommand(), t.connectionCommand(), t.databaseCommand(), t.doctorCommand(), t.apiCommand(), t.versionCommand())
+		t.userCommand(), t.roleCommand(), t.identityProviderCommand(), t.keyCommand(), t.policyCommand(), t.auditCommand(), t.connectionCommand(), t.databaseCommand(), t.masterKeyCommand(), t.doctorCommand(), t.apiCommand(), t.versionCommand())
 	return root
 }
 

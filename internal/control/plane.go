@@ -64,7 +64,9 @@ type Config struct {
 	// what its engine would be given; it changes nothing.
 	Preview func(context.Context, *store.Tx, proton.Deployment) (func(context.Context) (proton.Record, error), error)
 	Sealer  *auth.Sealer // keeps users' secrets
-	URL     string       // how others reach this server, without a slash at the end
+	// MasterKeys says which keys the Sealer has, and what is sealed with which.
+	MasterKeys func(context.Context) (MasterKeys, error)
+	URL        string // how others reach this server, without a slash at the end
 	// CheckToken refuses credentials that a kind of git server can't use, with
 	// the reason; nil: none are.
 	CheckToken func(kind proton.ConnectionKind, token auth.Secret) error

@@ -145,3 +145,20 @@ func (s *Store) Remember(ctx context.Context, name, value string) (kept string, 
 	})
 	return kept, err
 }
+
+// Replace puts a value in the place of one that is kept under a name, unless
+// that is another by now.
+func (s *Store) Replace(ctx context.Context, name, old, value string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, "UPDATE meta SET value = ? WHERE name = ? AND value = ?", value, name, old)
+		return err
+	})
+}
+
+// Kept answers what is kept under a name; empty if nothing is.
+func (s *Store) Kept(ctx context.Context, name string) (value string, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		return ignoreNoRows(tx.queryRow(ctx, "SELECT value FROM meta WHERE name = ?", []any{name}, []any{&value}))
+	})
+	return value, err
+}

@@ -12,8 +12,10 @@ import (
 // Sealer keeps text unreadable for who has the database and not the master key.
 // What is sealed opens only under the name that it was sealed as.
 type Sealer struct {
-	Seal func(text, name string) string
-	Open func(sealed, name string) (string, error)
+	Seal  func(text, name string) string
+	Open  func(sealed, name string) (string, error)
+	Stale func(sealed string) bool // by another key than the one that seals now
+	Key   func() string            // names that one; what it has sealed begins with it and a full stop
 }
 
 // SealWith gives the store what it seals sensitive outputs with. Until then it
