@@ -26,7 +26,7 @@ quickstart: build ## Deploy a service on this machine; ARGS=--exit ends when it 
 	bin/hadron quickstart $(ARGS)
 
 .PHONY: test
-test: tools check test-core test-git test-engines test-sdk test-crash ## All that CI runs (what cannot be installed is skipped, in CI a failure)
+test: tools check test-core test-git test-engines test-containers test-sdk test-crash ## All that CI runs (what cannot be installed is skipped, in CI a failure)
 	@$(MAKE) --no-print-directory -j3 test-browser test-clients test-jinja # which mostly wait, but for the last
 
 .PHONY: test-core
@@ -67,6 +67,13 @@ test-git: ## Pull requests on a real Gitea, which it builds in .tools (minutes, 
 	  HADRON_GITEA=$$gitea $(GO) test -count=1 -run 'Gitea|PullRequest' ./internal/forge ./internal/app ./test/conformance; \
 	elif [ "$${CI:-}" = true ]; then echo "Gitea cannot be built"; exit 1; \
 	else echo "skipped: TestPullRequestsOnARealGitea and the like, because Gitea cannot be built"; fi
+
+.PHONY: test-containers
+test-containers: ## Commands in real containers, of Podman, which it installs if it can
+	@if container=$$(./scripts/setup-container.sh); then \
+	  HADRON_CONTAINER=$$(echo $$container) $(GO) test -count=1 -run Container ./internal/engine/command; \
+	elif [ "$${CI:-}" = true ]; then echo "Podman cannot be set up"; exit 1; \
+	else echo "skipped: TestDriverConformsInContainers and the like, because Podman cannot be set up"; fi
 
 .PHONY: test-browser
 test-browser: ## The console in a real browser, which it installs if it can

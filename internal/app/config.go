@@ -12,6 +12,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/bundle"
 	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/engine/command"
 	"github.com/hadronhq/hadron/internal/store"
 )
 
@@ -121,6 +122,17 @@ type Config struct {
 	// server's own files and processes: auto, where the machine allows
 	// namespaces; require, or the server does not start; or off.
 	Sandbox string `setting:"sandbox" default:"auto"`
+	// ContainerRuntime has commands (Proton's CodeBuild method) run in containers
+	// instead of on the server's machine: podman, docker, or another program that
+	// is called as they are, in PATH or by its path.
+	ContainerRuntime string `setting:"container-runtime"`
+	// ContainerImage is the image of those containers for manifests that name one
+	// of the build service's (aws/codebuild/...), which nobody else has; others
+	// get what they name. It needs a shell, sh, and what the commands call.
+	ContainerImage string `setting:"container-image"`
+	// ContainerOptions are further options of the runtime's "run", separated by
+	// spaces, such as --memory=512m --network=host.
+	ContainerOptions string `setting:"container-options"`
 	// CloudformationEndpoint is the base URL of CloudFormation, if not AWS's.
 	CloudformationEndpoint string `setting:"cloudformation-endpoint"`
 	// CloudformationBucket is a bucket of the server's own for rendered templates
@@ -215,6 +227,16 @@ func (c Config) Check() error {
 	}
 	if c.Sandbox != "auto" && c.Sandbox != "require" && c.Sandbox != "off" {
 		fail("sandbox", "%q is not auto, require or off", c.Sandbox)
+	}
+	if (c.ContainerRuntime == "") != (c.ContainerImage == "") {
+		fail("container-runtime", "must be set together with container-image, or neither of them")
+	} else if c.ContainerImage != "" {
+		if err := command.CheckImage(c.ContainerImage); err != nil {
+			fail("container-image", "%v", err)
+		}
+	}
+	if c.ContainerOptions != "" && c.ContainerRuntime == "" {
+		fail("container-options", "has no effect without container-runtime")
 	}
 	if !accountPattern.MatchString(c.AccountID) {
 		fail("account-id", "%q is not 12 digits", c.AccountID)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -39,8 +40,13 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 		return nil, err
 	}
 	who := s.aws.Identity
+	container, err := containers(c)
+	if err != nil {
+		return nil, err
+	}
 	commands, err := command.New(command.Driver{
-		Root: filepath.Join(data, workFolder), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
+		Container: container,
+		Root:      filepath.Join(data, workFolder), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""
@@ -88,6 +94,21 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 		set[engine.PullRequest] = pulls
 	}
 	return set, nil
+}
+
+// containers are what commands run in; nil: in none.
+func containers(c Config) (*command.Container, error) {
+	if c.ContainerRuntime == "" {
+		return nil, nil
+	}
+	path, err := exec.LookPath(c.ContainerRuntime)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container-runtime: %w", err)
+	}
+	return &command.Container{Runtime: path, Image: c.ContainerImage, Options: strings.Fields(c.ContainerOptions)}, nil
 }
 
 func (s *Server) cloudFormation(c Config) *cloudformation.Driver {

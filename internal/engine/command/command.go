@@ -60,6 +60,9 @@ type Driver struct {
 	Hide []string
 	// Keep are folders below Hide that all commands may use.
 	Keep []string
+	// Container is what the commands run in; nil: on the machine itself. There they
+	// see the run's folder and Keep, and nothing else of the machine.
+	Container *Container
 }
 
 // New returns a copy of d with the defaults filled in.
@@ -193,6 +196,9 @@ func (d *Driver) run(ctx context.Context, f *folder, r engine.Run) (*result, err
 	if err == nil {
 		err = d.write(f, r, j)
 	}
+	if err == nil && d.Container != nil {
+		j.container, err = d.Container.place(f, r, d.Environ, d.Keep)
+	}
 	if fail, ok := errors.AsType[failure](err); ok {
 		text := engine.NewRedactor(j.secrets...).String(fmt.Sprintf("CodeBuild build %s failed: %s", buildID(r), fail))
 		io.WriteString(r.Log, "[hadron] "+engine.Clean(text)+"\n")
@@ -221,13 +227,12 @@ func (d *Driver) write(f *folder, r engine.Run, j job) error {
 		return failure(err.Error())
 	}
 	_, path, _ := strings.Cut(j.environment["PATH"], ":")
-	if j.environment["AWS_ENDPOINT_URL_PROTON"] != "" && engine.FindProgram(path, "aws") != "" {
+	if j.environment["AWS_ENDPOINT_URL_PROTON"] != "" && (d.Container != nil || engine.FindProgram(path, "aws") != "") {
 		if err := f.writeAWSWrapper(); err != nil {
 			return err
 		}
 	}
-	_, err := f.writeSession(r.Build.Commands)
-	return err
+	return f.writeSession(r.Build.Commands)
 }
 
 // status words the end of a run, with what was reported meanwhile. Reported
@@ -273,7 +278,9 @@ func (d *Driver) Cancel(ctx context.Context, r engine.Run, checkpoint string) (e
 		return engine.Status{}, err
 	}
 	defer f.Release()
-	f.killLeft()
+	if err := f.killLeft(); err != nil {
+		return engine.Status{}, err
+	}
 	res, err := f.result()
 	if err == nil && res == nil {
 		res, err = ended(checkpoint)
@@ -295,7 +302,9 @@ func (d *Driver) Forget(ctx context.Context, id string) error {
 }
 
 func remove(f *supervisor.Folder) error {
-	(&folder{f}).killLeft()
+	if err := (&folder{f}).killLeft(); err != nil {
+		return err
+	}
 	return engine.RemoveFolder(f.Dir)
 }
 

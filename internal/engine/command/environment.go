@@ -26,6 +26,7 @@ type job struct {
 	environment map[string]string
 	secrets     []string // values to cut out of the log
 	notes       []string // lines for the log
+	container   *placed  // nil: the commands run in none
 }
 
 // failure is an error that ends the run, worded for the person who deployed.

@@ -18,19 +18,26 @@ import (
 //	log         its output, cleaned
 //	delivered   how many bytes of log the caller has got
 //	at          number of the command that runs, then "end"
+//	container   what the commands run in, while there may be one
 //	job/        src (where commands start), home, tmp, bin, commands
 type folder struct{ *supervisor.Folder }
 
 func claim(f *supervisor.Folder, err error) (*folder, error) { return &folder{f}, err }
 
-// killLeft kills what a killed supervisor has left.
-func (f *folder) killLeft() { supervisor.KillMarked(sourceVariable, f.Path("job", "src")) }
+// killLeft ends what a killed supervisor has left. An error means that something
+// of the run may still be going on.
+func (f *folder) killLeft() error {
+	supervisor.KillMarked(sourceVariable, f.Path("job", "src"))
+	return f.clearPlace()
+}
 
 // fresh removes what an earlier try has left, processes too, and makes the job
 // folder anew. It reports whether there was an earlier try.
 func (f *folder) fresh() (again bool, err error) {
 	if again = f.Has("job"); again {
-		f.killLeft()
+		if err := f.killLeft(); err != nil {
+			return again, err
+		}
 	}
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {

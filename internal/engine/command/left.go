@@ -70,7 +70,9 @@ func (d *Driver) Ended(ctx context.Context, id string, log io.Writer) (checkpoin
 		if locked != nil {
 			f := &folder{locked}
 			defer f.Release()
-			f.killLeft()
+			if err := f.killLeft(); err != nil {
+				return "", err
+			}
 			return f.ended(func() error {
 				over := make(chan struct{})
 				close(over)

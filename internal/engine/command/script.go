@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// writeSession writes each command to a file of its own and returns the path
-// of a script that reads them in one after another in one shell. A file each
-// is what keeps a command's text exact and an unbalanced quote in one from
-// swallowing the next. The number of the command that runs stands in the file
+// writeSession writes each command to a file of its own, and a script that
+// reads them in one after another in one shell. A file each is what keeps a
+// command's text exact and an unbalanced quote in one from swallowing the next. The number of the command that runs stands in the file
 // "at", so that whatever ends the shell is blamed on the right command.
-func (f *folder) writeSession(commands []string) (string, error) {
+func (f *folder) writeSession(commands []string) error {
 	var s strings.Builder
 	at := quote(f.Path("at"))
 	for i, text := range commands {
 		name := f.Path("job", "commands", fmt.Sprintf("%03d", i+1))
 		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
-			return "", err
+			return err
 		}
 		fmt.Fprintf(&s, "printf %%s %d >| %s\n", i+1, at)
 		fmt.Fprintf(&s, "printf '%%s\\n' %s\n", quote("[hadron] running command: "+text))
@@ -28,9 +27,11 @@ func (f *folder) writeSession(commands []string) (string, error) {
 	}
 	fmt.Fprintf(&s, "printf end >| %s\n", at)
 	s.WriteString("exit 0\n")
-	name := f.Path("job", "commands", "session")
-	return name, os.WriteFile(name, []byte(s.String()), 0o600)
+	return os.WriteFile(f.session(), []byte(s.String()), 0o600)
 }
+
+// session is the script's path.
+func (f *folder) session() string { return f.Path("job", "commands", "session") }
 
 // quote returns s as one word of a shell's language.
 func quote(s string) string {

@@ -31,6 +31,8 @@ type order struct {
 	Limits      engine.LogLimits
 	Silence     time.Duration
 	Box         sandbox.Box
+	Container   *placed // nil: in none
+	Input       string  // of the container
 }
 
 // supervise starts a supervisor and hands on the log until it has ended. No
@@ -50,9 +52,16 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 	}
 	o := order{
 		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.Dir}, d.Keep...)},
-		Dir: f.Dir, BuildID: buildID(r), Shell: d.Shell, Session: f.Path("job", "commands", "session"),
+		Dir: f.Dir, BuildID: buildID(r), Shell: d.Shell, Session: f.session(),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
-		Timeout: timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,
+		Container: j.container,
+		Timeout:   timeout, Grace: d.Grace, Limits: d.Limits, Silence: d.Silence,
+	}
+	if j.container != nil {
+		if err := f.keepPlace(*j.container); err != nil {
+			return nil, err
+		}
+		o.Box, o.Input, o.Environment = sandbox.Box{}, exports(j.environment, f.Path("job", "bin")), nil
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -109,7 +118,9 @@ func (f *folder) outcome(ctx context.Context, pid int, problem error) (*result, 
 	if res != nil || err != nil {
 		return res, err
 	}
-	f.killLeft()
+	if err := f.killLeft(); err != nil {
+		return nil, err
+	}
 	switch {
 	case f.Has("cancelled"):
 		return nil, nil

@@ -60,6 +60,11 @@ func superviseCommands() error {
 		return err
 	}
 	res := s.watch(stop, log)
+	if s.Container != nil {
+		if err := s.folder.clearPlace(); err != nil {
+			return err // whoever has the run next does it, before anything else
+		}
+	}
 	// What still holds the other end could keep the log open for ever.
 	output.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	<-drained
@@ -124,11 +129,14 @@ func watchServer(r io.Reader, o order, stop chan<- time.Duration) {
 // start starts the shell. It returns the reading end of its output and a channel
 // that is closed when all of that is in the log.
 func (s *overseer) start(log io.Writer) (*os.File, <-chan struct{}, error) {
-	argv := []string{s.Shell, s.Session}
+	program := supervisor.Program{Argv: []string{s.Shell, s.Session}, Dir: s.folder.Path("job", "src"), Env: s.Environment, Box: s.Box, Input: s.Input}
 	if strings.HasSuffix(s.Shell, "/bash") {
-		argv = []string{s.Shell, "--noprofile", "--norc", s.Session}
+		program.Argv = []string{s.Shell, "--noprofile", "--norc", s.Session}
 	}
-	shell, output, err := supervisor.Program{Argv: argv, Dir: s.folder.Path("job", "src"), Env: s.Environment, Box: s.Box}.Start()
+	if c := s.Container; c != nil {
+		program.Argv, program.Env = append([]string{c.Runtime}, c.Arguments...), c.Environment
+	}
+	shell, output, err := program.Start()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,7 +178,9 @@ const settling = time.Second
 // their end before they were reached.
 func (s *overseer) stopped(grace time.Duration, stop <-chan time.Duration, log *engine.Log) *result {
 	began := time.Now()
-	s.shell.Settle(min(settling, grace*4/5), func() bool { return s.folder.Has("at") })
+	if s.Container == nil { // whose processes are not to be seen here
+		s.shell.Settle(min(settling, grace*4/5), func() bool { return s.folder.Has("at") })
+	}
 	select {
 	case ws := <-s.shell.Exited:
 		res := s.ended(ws, log)
@@ -208,6 +218,9 @@ func (s *overseer) ended(ws syscall.WaitStatus, log *engine.Log) result {
 	res := result{Command: command, Exit: ws.ExitStatus()}
 	how := ""
 	switch {
+	case s.Container != nil && res.Exit != 0 && !s.folder.Has("at"):
+		res.Failure = engine.Clean(fmt.Sprintf("CodeBuild build %s failed: its container could not be started: %s exited with %d", s.BuildID, s.Container.Runtime, res.Exit))
+		return res
 	case ws.Signaled():
 		how = fmt.Sprintf("was killed by a signal (%s)", ws.Signal())
 	case res.Exit != 0:

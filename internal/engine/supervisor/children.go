@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -19,16 +20,37 @@ type Program struct {
 	// variables name in URLs: when the server is silent it is as if it was gone.
 	Forward string `json:",omitempty"`
 	More    bool   `json:",omitempty"` // another program is about to follow
+	Input   string `json:",omitempty"` // what it can read; not for one in a Box
 }
 
-// Start starts a program, without terminal or input, in a session of its own,
-// and returns the reading end of its output.
+// Start starts a program, without terminal, in a session of its own, and returns
+// the reading end of its output.
 func (p Program) Start() (*Children, *os.File, error) {
 	s, err := prepare(p.boxed())
+	if err == nil && p.Input != "" {
+		err = s.give(p.Input)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return s.start(p)
+}
+
+// give has the program read a text instead of nothing.
+func (s *stage) give(input string) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		s.close()
+		s.read.Close()
+		return err
+	}
+	s.null.Close()
+	s.null = read
+	go func() {
+		io.WriteString(write, input) // fails if the program ends before it has read it
+		write.Close()
+	}()
+	return nil
 }
 
 func (p Program) boxed() bool { return len(p.Box.Hide) > 0 }
@@ -36,8 +58,8 @@ func (p Program) boxed() bool { return len(p.Box.Hide) > 0 }
 // stage is all that can be made ready before the program is known.
 type stage struct {
 	box           *sandbox.Prepared // nil: none
-	null          *os.File
-	read, written *os.File // the output
+	null          *os.File          // the input
+	read, written *os.File          // the output
 }
 
 func prepare(boxed bool) (*stage, error) {
