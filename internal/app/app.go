@@ -6,6 +6,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ type Server struct {
 	work       *provision.Provisioner
 	config     Config
 	worker     *jobs.Worker
+	limits     map[jobs.Kind]int // of jobs at once, where that is not the configured concurrency
 	http       *http.Server
 	metrics    *metrics
 	tracer     *tracer        // nil: no spans are wanted
@@ -169,10 +171,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 			return s, err
 		}
 	}
+	limited := s.limitWork(c)
 	s.work = provision.New(provision.Config{
 		Store: s.store, Bundles: s.library(c), Engines: o.engines, Objects: objects{s.buckets, s.aws},
 		Owner: s.node, Logger: s.log, RedeployInstances: c.RedeployInstances == "components", PreviewTime: time.Duration(c.PreviewTimeout) * time.Second,
-		StepAttempts: c.StepAttempts, Observer: s.metrics,
+		StepAttempts: c.StepAttempts, Observer: s.metrics, Limited: limited,
 	})
 	s.metrics.watch(s.store, log)
 	plane, err := s.plane(ctx, c, o.engines)
@@ -220,10 +223,10 @@ func (s *Server) startWork(ctx context.Context, c Config, plane *control.Plane) 
 		return fmt.Errorf("take up unfinished work: %w", err)
 	}
 	for kind, handler := range handlers {
-		handlers[kind] = s.metrics.around(kind, c.Concurrency, s.tracer.jobs(kind, handler))
+		handlers[kind] = s.metrics.around(kind, cmp.Or(s.limits[kind], c.Concurrency), s.tracer.jobs(kind, handler))
 	}
 	worker, err := s.store.NewWorker(jobs.Config{
-		Logger: s.log, Node: s.node, Concurrency: c.Concurrency, GiveUp: s.work.GiveUp, StopGrace: max(s.stopGrace, time.Millisecond),
+		Logger: s.log, Node: s.node, Concurrency: c.Concurrency, Limits: s.limits, GiveUp: s.work.GiveUp, StopGrace: max(s.stopGrace, time.Millisecond),
 	}, handlers)
 	if err != nil {
 		return err

@@ -174,7 +174,7 @@ func TestHelmLintsTheChart(t *testing.T) {
 	if helm == "" {
 		t.Skip("HADRON_HELM names no Helm: the chart was rendered by TestChartFitsTheServer alone")
 	}
-	for _, args := range [][]string{{"lint", "--strict"}, {"template", "prod"}, {"template", "prod", "--set", "masterKey.secret=mine,rootKey.secret=root,replicas=1"}} {
+	for _, args := range [][]string{{"lint", "--strict"}, {"template", "prod", "--kube-version", "1.31.0"}, {"template", "prod", "--kube-version", "1.31.0", "--set", "masterKey.secret=mine,rootKey.secret=root,replicas=1"}} {
 		out, err := exec.Command(helm, append(args, chartFolder)...).CombinedOutput()
 		if err != nil || args[0] == "template" && !bytes.Contains(out, []byte("path: /readyz")) {
 			t.Errorf("helm %v: %v\n%s", args, err, out)

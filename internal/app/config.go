@@ -73,6 +73,11 @@ type Config struct {
 	OtlpHeaders string `setting:"otlp-headers" secret:"true"`
 	// Concurrency is how many deployments this process works on at once.
 	Concurrency int `setting:"concurrency" default:"100"`
+	// WorkLimits are how many deployments this process works on at once with an
+	// engine (cloudformation, opentofu, command, pull-request), as
+	// opentofu=4,command=8. What has to wait for its engine keeps nobody else's
+	// deployments waiting. Engines that are not named share what concurrency says.
+	WorkLimits string `setting:"work-limits"`
 	// RedeployInstances says when a service instance is deployed anew without a
 	// call that asks for it: never, as on Proton, or components: when a component
 	// is attached to it or detached, or its outputs change.
@@ -264,6 +269,9 @@ func (c Config) Check() error {
 	}
 	if c.Concurrency < 1 {
 		fail("concurrency", "%d is not a positive number", c.Concurrency)
+	}
+	if _, err := c.workLimits(); err != nil {
+		fail("work-limits", "%v", err)
 	}
 	if c.GitPollInterval < 1 {
 		fail("git-poll-interval", "%d is not a positive number of seconds", c.GitPollInterval)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/auth"
-	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
@@ -241,6 +240,3 @@ func (d *doctor) queues(ctx context.Context, db *store.Store) error {
 	}
 	return nil
 }
-
-// deployKinds are the kinds of jobs that work on deployments.
-func deployKinds() []jobs.Kind { return []jobs.Kind{jobs.Deploy} }

@@ -88,6 +88,7 @@ var usage = map[string]string{
 	"otlp-endpoint":               "URL that traces are sent to, as OTLP over HTTP (default: OpenTelemetry's own variables)",
 	"otlp-headers":                "name=value pairs sent along with traces",
 	"concurrency":                 "how many deployments to work on at once",
+	"work-limits":                 "how many deployments to work on at once with an engine, as opentofu=4,command=8",
 	"redeploy-instances":          "never, or components: when what an instance sees of a component changes",
 	"preview-timeout":             "seconds a deployment waits for the preview of what it will change; 0 makes none",
 	"step-attempts":               "how often a step of a deployment is tried that can't be taken, before it fails",

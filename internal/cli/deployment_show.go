@@ -305,7 +305,7 @@ func (p *page) things(title string, list []api.DeployedThing) {
 var milestones = map[string]string{
 	"ACCEPTED": "accepted", "RELEASED": "what it waited for has ended", "CLAIMED": "taken up by a worker", "TAKEN_OVER": "taken over",
 	"RENDERED": "rendered", "PREVIEWED": "previewed", "NOT_PREVIEWED": "not previewed", "STEPPED": "engine at work", "RETRYING": "to be tried again",
-	"WAITING": "waits for the engine", "HANDED_OVER": "handed over", "REPORTED": "notified", "CANCEL_REQUESTED": "asked to stop", "ENDED": "ended",
+	"WAITING": "waits for the engine", "QUEUED": "waits for a place", "HANDED_OVER": "handed over", "REPORTED": "notified", "CANCEL_REQUESTED": "asked to stop", "ENDED": "ended",
 }
 
 func (p *page) timeline(list []api.DeploymentMilestone) {

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"math"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -41,6 +42,11 @@ const (
 	SyncRepository          Kind = "sync-repository"
 )
 
+// DeployWith is Deploy for what an engine carries out that has places of its own.
+func DeployWith(engine string) Kind {
+	return Deploy + "-" + Kind(strings.ToLower(strings.ReplaceAll(engine, "_", "-")))
+}
+
 // Job is one piece of work on one resource.
 type Job struct {
 	Kind Kind
@@ -55,7 +61,6 @@ type Job struct {
 	RunAt time.Time
 
 	// Priority orders the jobs of a kind that wait: 1 (or zero) is first, 4 last.
-	// A handler is not told.
 	Priority int
 
 	// Origin is the call that the job comes from, if it is known.

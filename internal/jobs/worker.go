@@ -45,6 +45,7 @@ type Config struct {
 	Node string
 
 	Concurrency  int           // jobs run at once, for each kind; 50
+	Limits       map[Kind]int  // the same, for kinds that differ
 	PollInterval time.Duration // how often to look for jobs without being woken; 1 s
 	StopGrace    time.Duration // how long Stop lets handlers finish before cancelling them; 5 s
 
@@ -119,7 +120,7 @@ func NewWorker(cfg Config, handlers map[Kind]Handler) (*Worker, error) {
 			return nil, fmt.Errorf("job kind %q: handler is nil", string(kind))
 		}
 		driver.queues = append(driver.queues, string(kind))
-		queues[string(kind)] = river.QueueConfig{MaxWorkers: w.cfg.Concurrency}
+		queues[string(kind)] = river.QueueConfig{MaxWorkers: cmp.Or(w.cfg.Limits[kind], w.cfg.Concurrency)}
 		river.AddWorkerArgs(workers, jobArgs{kind: kind}, &riverWorker{w: w})
 	}
 	slices.Sort(driver.queues)
@@ -231,7 +232,7 @@ type riverWorker struct {
 // Work runs the kind's handler and turns its answer into River's.
 func (r *riverWorker) Work(ctx context.Context, rj *river.Job[jobArgs]) error {
 	w := r.w
-	job := Job{Kind: Kind(rj.Kind), Key: rj.Args.Key, Generation: rj.Args.Generation, RunAt: rj.ScheduledAt, Origin: originFrom(rj.Metadata)}
+	job := Job{Kind: Kind(rj.Kind), Key: rj.Args.Key, Generation: rj.Args.Generation, RunAt: rj.ScheduledAt, Priority: rj.Priority, Origin: originFrom(rj.Metadata)}
 	ctx = WithOrigin(context.WithValue(ctx, jobContextKey{}, rj), job.Origin)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -65,6 +65,8 @@ func (d Deployment) explainRunning(s Standing) string {
 		return "The engine could not be brought to work, and is tried again at " + s.Last.Until.UTC().Format("15:04:05") + " UTC: " + FirstLine(s.Last.Message)
 	case s.Last.Kind == MilestoneWaiting:
 		return "The engine is at work outside; it is asked again at " + s.Last.Until.UTC().Format("15:04:05") + " UTC."
+	case s.Last.Kind == MilestoneQueued:
+		return "It waits until its engine has a place for it: only so many may run at once."
 	case d.LeaseOwner == "":
 		return "It waits for a worker."
 	case s.Last.Kind == MilestoneRendered:

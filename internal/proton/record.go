@@ -15,6 +15,7 @@ const (
 	MilestoneNotPreviewed    MilestoneKind = "NOT_PREVIEWED"    // and why it is not
 	MilestoneStepped         MilestoneKind = "STEPPED"          // the engine was at work; steps in a row are one
 	MilestoneRetrying        MilestoneKind = "RETRYING"         // a step could not be taken and is tried again
+	MilestoneQueued          MilestoneKind = "QUEUED"           // it waits until its engine has a place for it
 	MilestoneWaiting         MilestoneKind = "WAITING"          // the engine asked to be called later
 	MilestoneHandedOver      MilestoneKind = "HANDED_OVER"      // the server goes down
 	MilestoneReported        MilestoneKind = "REPORTED"         // automation notified a status, a message or outputs

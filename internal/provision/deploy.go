@@ -29,7 +29,7 @@ func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error)
 	}
 	log := p.Logger.With("deployment", d.ID, "attempt", d.Attempt, "target", string(d.TargetARN()))
 	log.DebugContext(ctx, "deployment claimed", "goal", string(d.Goal))
-	err = p.hold(ctx, d, func(held context.Context) error { return p.work(ctx, held, d) })
+	err = p.hold(ctx, d, func(held context.Context) error { return p.work(ctx, held, d, j) })
 	if errors.Is(err, errCancel) {
 		d.Status = proton.Cancelling
 		err = p.hold(ctx, d, func(held context.Context) error { return p.cancel(ctx, held, d) })
@@ -109,7 +109,7 @@ const timelineTrim = 50
 
 // work renders the deployment's files and steps its driver to the end. ctx
 // lives as long as the worker, held only as long as the lease.
-func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error {
+func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment, j jobs.Job) error {
 	if d.Inputs == nil { // nothing was ever provisioned, so nothing is to be removed
 		return p.finish(ctx, d, proton.Outcome{}, nil)
 	}
@@ -123,6 +123,9 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment) error
 	run.Log, d.Engine = log, string(method)
 	if d.Status == proton.Cancelling {
 		return errCancel
+	}
+	if p.Limited[method] && j.Kind == jobs.Deploy {
+		return p.move(ctx, d, j.Priority)
 	}
 	if err := p.foresee(held, d, driver, method, &run, log); err != nil {
 		return err
@@ -275,6 +278,23 @@ func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind pr
 
 // requeue does so. What happened while the deployment was held is looked at now
 // and not in time; only a step that can't be taken keeps its pause.
+// move gives up the lease on a deployment whose engine has places of its own, and
+// queues it for them, behind what came before it.
+func (p *Provisioner) move(ctx context.Context, d proton.Deployment, priority int) error {
+	return p.Store.Update(ctx, func(tx *store.Tx) error {
+		held, err := tx.HeldDeployment(ctx, d.ID, d.Attempt)
+		if err != nil {
+			return err
+		}
+		held.Engine = d.Engine
+		m := proton.Milestone{At: time.Now(), Attempt: held.Attempt, Kind: proton.MilestoneQueued}
+		if err := tx.AddMilestone(ctx, held.ID, m); err != nil {
+			return err
+		}
+		return tx.MoveHeldDeployment(ctx, held, priority)
+	})
+}
+
 func requeue(ctx context.Context, tx *store.Tx, held proton.Deployment, m proton.Milestone) error {
 	m.At, m.Attempt = time.Now(), held.Attempt
 	if held.Woken && (m.Kind != proton.MilestoneRetrying || held.Status == proton.Cancelling) {

@@ -45,6 +45,9 @@ type Config struct {
 	// Observer is told what is done, for metrics; nil: nobody is.
 	Observer Observer
 
+	// Limited are the engines that have places of their own: what they carry out
+	// is moved to where those are given away.
+	Limited map[engine.Method]bool
 	// RedeployInstances: a component's deployment that changes what an instance
 	// sees of it is followed by one of the instance.
 	RedeployInstances bool
@@ -93,10 +96,17 @@ func New(c Config) *Provisioner {
 
 // Handlers are the kinds of jobs that a Provisioner does.
 func (p *Provisioner) Handlers() map[jobs.Kind]jobs.Handler {
-	return map[jobs.Kind]jobs.Handler{
+	handlers := map[jobs.Kind]jobs.Handler{
 		jobs.Deploy:                  p.deploy,
 		jobs.RegisterTemplateVersion: p.register,
 	}
+	for method := range p.Engines {
+		// Another server of a shared database may have limits.
+		if p.Limited[method] || p.Store.Shared() {
+			handlers[jobs.DeployWith(string(method))] = p.deploy
+		}
+	}
+	return handlers
 }
 
 // Join makes this process known to those that share the database, and keeps it

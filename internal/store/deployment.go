@@ -32,13 +32,32 @@ var deployments = newTable("deployments", 1, func(d *proton.Deployment) []column
 	}
 }, nil).announced(3, (*proton.Deployment).ARN).long("status_message", "initial_json", "target_json", "inputs_json", "report_json", "outputs_json", "resources_json", "checkpoint")
 
-func work(d proton.Deployment) jobs.Job {
-	return jobs.Job{Kind: jobs.Deploy, Key: d.ID, Generation: d.Attempt, Origin: jobs.Origin{RequestID: d.RequestID, Trace: d.TraceParent}}
+// LimitEngines has deployments of the named engines queued apart once it is
+// known that they are theirs, for workers that take so many of them at once. Call
+// it before the store is used by others.
+func (s *Store) LimitEngines(engines ...string) {
+	s.limited = map[string]bool{}
+	for _, e := range engines {
+		s.limited[e] = true
+	}
+}
+
+// deployKind is the kind of job that carries a deployment on. What is being
+// cancelled needs no place: it gives one back.
+func (s *Store) deployKind(engine string, status proton.DeploymentStatus) jobs.Kind {
+	if s.limited[engine] && status != proton.Cancelling {
+		return jobs.DeployWith(engine)
+	}
+	return jobs.Deploy
+}
+
+func (tx *Tx) work(d proton.Deployment) jobs.Job {
+	return jobs.Job{Kind: tx.store.deployKind(d.Engine, d.Status), Key: d.ID, Generation: d.Attempt, Origin: jobs.Origin{RequestID: d.RequestID, Trace: d.TraceParent}}
 }
 
 // fresh is the job of a deployment that is worked on for the first time.
 func (tx *Tx) fresh(d proton.Deployment) jobs.Job {
-	job := work(d)
+	job := tx.work(d)
 	job.Priority = tx.store.shares.priority(d.Account, time.Now())
 	return job
 }
@@ -208,8 +227,20 @@ func (tx *Tx) RequeueHeldDeployment(ctx context.Context, d proton.Deployment, at
 	if err := tx.SaveHeldDeployment(ctx, d); err != nil {
 		return err
 	}
-	job := work(d)
+	job := tx.work(d)
 	job.RunAt = at
+	return tx.Enqueue(ctx, job)
+}
+
+// MoveHeldDeployment gives up the hold on a deployment whose engine has become
+// known, and queues it where that engine's places are given away.
+func (tx *Tx) MoveHeldDeployment(ctx context.Context, d proton.Deployment, priority int) error {
+	d.LeaseOwner, d.LeaseUntil = "", time.Time{}
+	if err := tx.SaveHeldDeployment(ctx, d); err != nil {
+		return err
+	}
+	job := tx.work(d)
+	job.Priority = priority
 	return tx.Enqueue(ctx, job)
 }
 
@@ -229,7 +260,7 @@ func (tx *Tx) WakeDeployment(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, work(d))
+	return tx.Enqueue(ctx, tx.work(d))
 }
 
 // WakeDeploymentsOf wakes the deployments that have pull requests in a
@@ -306,16 +337,19 @@ func (s *Store) requeue(ctx context.Context, condition string, args ...any) (int
 	err := s.Update(ctx, func(tx *Tx) error {
 		queue = nil
 		rows, err := tx.query(ctx, `UPDATE deployments SET attempt = attempt + 1, lease_owner = '', lease_until = 0
-			WHERE `+condition+` RETURNING id, attempt, request_id, trace_parent`, args...)
+			WHERE `+condition+` RETURNING id, attempt, engine, status, request_id, trace_parent`, args...)
 		if err != nil {
 			return fmt.Errorf("requeue: %w", err)
 		}
 		defer rows.Close()
 		for rows.Next() {
-			job := jobs.Job{Kind: jobs.Deploy}
-			if err := rows.Scan(&job.Key, &job.Generation, &job.Origin.RequestID, &job.Origin.Trace); err != nil {
+			var job jobs.Job
+			var engine string
+			var status proton.DeploymentStatus
+			if err := rows.Scan(&job.Key, &job.Generation, &engine, &status, &job.Origin.RequestID, &job.Origin.Trace); err != nil {
 				return err
 			}
+			job.Kind = s.deployKind(engine, status)
 			queue = append(queue, job)
 		}
 		if err := rows.Err(); err != nil {

@@ -40,6 +40,8 @@ type Store struct {
 	looks   int       // lookedAt, if not that
 	closed  sync.Once
 
+	limited map[string]bool // engines that have places of their own
+
 	targets  []string // of events
 	happened func()   // called after a transaction with events
 }

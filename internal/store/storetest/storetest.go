@@ -186,7 +186,7 @@ func (d db) work() []jobs.Job {
 			}
 			return jobs.Done(), nil
 		}
-		j.RunAt = time.Time{}
+		j.RunAt, j.Priority = time.Time{}, 0
 		r.jobs = append(r.jobs, j)
 		return jobs.Done(), nil
 	}
