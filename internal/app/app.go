@@ -283,7 +283,10 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 		},
 	})
 	tokens := &sts.Service{Store: s.store, Sealer: k.sealer, Verifier: verifier, Logger: s.log, Identities: s.identities(), Stranger: g.stsStranger, Finished: g.sts}
-	pages := console.New(console.Config{API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log})
+	pages := console.New(console.Config{
+		API: handler, Keys: k, Sealer: k.sealer, Version: Version, Logger: s.log,
+		Federation: s.consoleSignIn(tokens, g), FederationName: s.config.signInName(), URL: s.URL,
+	})
 	s.listenAndServe(&routes{
 		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
 		webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,

@@ -152,6 +152,24 @@ type Config struct {
 	// trusted besides the system's when identity providers (OpenID Connect) are
 	// asked for their keys.
 	IdentityProviderCA string `setting:"identity-provider-ca"`
+	// SignInIssuer is the URL of an identity provider (OpenID Connect) at which
+	// people can sign in to the console, beside access keys. It must be one of the
+	// account's identity providers, for the client of sign-in-client-id
+	// (docs/security.md). Empty: they cannot.
+	SignInIssuer string `setting:"sign-in-issuer"`
+	// SignInName is what the console calls that provider.
+	SignInName string `setting:"sign-in-name" default:"single sign-on"`
+	// SignInClientID is who the console is at that provider. It must let people
+	// come back to PUBLIC-URL/console/sign-in/callback.
+	SignInClientID string `setting:"sign-in-client-id"`
+	// SignInClientSecret is the client's secret, if the provider wants one. Other
+	// users of a machine can see flags: give it by environment or file.
+	SignInClientSecret string `setting:"sign-in-client-secret" secret:"true"`
+	// SignInScopes is what the provider is asked for besides openid.
+	SignInScopes string `setting:"sign-in-scopes" default:"profile email"`
+	// SignInRoles are names or ARNs of roles, with blanks between them. Who signs
+	// in becomes the first that trusts them.
+	SignInRoles string `setting:"sign-in-roles"`
 	// StsEndpoint is the base URL of STS, if not AWS's.
 	StsEndpoint string `setting:"sts-endpoint"`
 	// S3Endpoint is the base URL of S3, if not AWS's. Template bundles of buckets
@@ -212,6 +230,7 @@ func (c Config) Check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		fail("tls-cert", "must be set together with tls-key, or neither of them")
 	}
+	c.checkSignIn(fail)
 	if c.HSTSSeconds < 0 {
 		fail("hsts-seconds", "%d is negative", c.HSTSSeconds)
 	}

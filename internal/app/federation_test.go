@@ -15,7 +15,11 @@ import (
 // federated is a server that knows a provider, and exchanges its tokens.
 func federated(t *testing.T, change ...func(*Config)) (*fixture, *oidctest.Provider, func(role, token string) stsAnswer) {
 	t.Helper()
-	p := oidctest.New(t)
+	return federatedBy(t, oidctest.New(t), change...)
+}
+
+func federatedBy(t *testing.T, p *oidctest.Provider, change ...func(*Config)) (*fixture, *oidctest.Provider, func(role, token string) stsAnswer) {
+	t.Helper()
 	f := start(t, append(change, func(c *Config) { c.IdentityProviderCA = p.CA() })...)
 	must(f.CreateIdentityProvider(t.Context(), &api.CreateIdentityProviderInput{Url: &p.URL, ClientIds: []string{oidctest.Client, "sts.amazonaws.com"}}))(t)
 	return f, p, func(role, token string) stsAnswer {

@@ -37,6 +37,11 @@ type Config struct {
 	Sealer  *auth.Sealer // seals sessions
 	Version string
 	Logger  *slog.Logger
+	// Federation lets people sign in at an identity provider, which is shown to
+	// them by FederationName; nil: they cannot.
+	Federation     Federation
+	FederationName string
+	URL            string // how browsers reach the server
 	// Refresh is how often a page that somebody looks at is held against what
 	// is now; zero: once a second.
 	Refresh time.Duration
@@ -68,6 +73,11 @@ func New(c Config) *Console {
 	mux.HandleFunc("GET "+Root+"/sign-in", p.signInPage)
 	mux.HandleFunc("POST "+Root+"/sign-in", p.signIn)
 	mux.HandleFunc("POST "+Root+"/sign-out", p.signOut)
+	if p.Federation != nil {
+		mux.HandleFunc("GET "+Root+"/sign-in/provider", p.beginFederation)
+		mux.HandleFunc("GET "+Root+"/sign-in/callback", p.endFederation)
+		mux.HandleFunc("POST "+Root+"/sign-in/again", p.signInAgain)
+	}
 	mux.Handle("GET "+Root+"/live", p.signedIn(p.live))
 	mux.Handle(Root+"/", p.signedIn(p.pages.ServeHTTP))
 	mux.Handle(Root, http.RedirectHandler(Root+"/", http.StatusFound))

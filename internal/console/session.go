@@ -41,9 +41,14 @@ func (c *Console) writeSession(w http.ResponseWriter, r *http.Request, s session
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName, Value: url.QueryEscape(c.Sealer.Seal(auth.Secret(text), sealedAs)), Path: Root, Expires: s.Ends,
-		HttpOnly: true, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https", SameSite: http.SameSiteLaxMode,
+		HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode,
 	})
 	return nil
+}
+
+// secure reports whether a request came by TLS, to here or to a proxy.
+func secure(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
 // readSession answers the session of a request, and the principal it stands
@@ -98,7 +103,7 @@ func (c *Console) sendToSignIn(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	case posted && isEditor(w, r):
-		c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: to, Region: cmp.Or(r.PostForm.Get("region"), defaultRegion), Kept: kept(r.PostForm)}))
+		c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: to, Region: cmp.Or(r.PostForm.Get("region"), defaultRegion), Kept: kept(r.PostForm), Provider: c.FederationName}))
 		return
 	case posted:
 		to = pathOf(r.Referer())
@@ -137,18 +142,20 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, destination(r.URL.Query().Get("to")), http.StatusSeeOther)
 		return
 	}
-	c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: r.URL.Query().Get("to"), Region: defaultRegion}))
+	c.render(w, r, http.StatusOK, signInView(c.Version, signInForm{To: r.URL.Query().Get("to"), Region: defaultRegion, Provider: c.FederationName}))
 }
 
 type signInForm struct {
 	AccessKeyID, Region, To, Problem string
 	Kept                             url.Values // a form to go on with
+	Provider                         string     // where one can sign in as well; empty: nowhere
 }
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 2*maxForm)
 	form := signInForm{
 		AccessKeyID: strings.TrimSpace(r.PostFormValue("access-key-id")), Region: strings.TrimSpace(r.PostFormValue("region")), To: r.PostFormValue("to"),
+		Provider: c.FederationName,
 	}
 	form.Kept = kept(r.PostForm)
 	refuse := func(status int, problem string) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -84,7 +85,7 @@ func (f *Flow) End(ctx context.Context, a Attempt, redirect string, answer url.V
 func (f *Flow) metadata(ctx context.Context) (m metadata, err error) {
 	err = f.Verifier.with(ctx, f.Issuer, func(i *issuer) bool { return i.metadata.Authorization != "" && i.metadata.Token != "" }, func(i *issuer) { m = i.metadata })
 	if err == nil && (m.Authorization == "" || m.Token == "") {
-		err = &Error{Kind: Unreachable, Message: "The identity provider " + f.Issuer + " does not say where people sign in."}
+		err = &Error{Kind: Unreachable, Message: "The identity provider " + f.Issuer + " does not say where people sign in.", Err: errors.New("no authorization_endpoint or no token_endpoint")}
 	}
 	return m, err
 }

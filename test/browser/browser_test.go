@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hadronhq/hadron/internal/oidc/oidctest"
 )
 
 const root = "../.."
@@ -43,8 +45,9 @@ const (
 	secret = "browser/tests+secret/of/the/root/key0001"
 )
 
-// quickstart serves the quickstart's service, and answers the address.
-func quickstart(t *testing.T) (binary, url string) {
+// quickstart serves the quickstart's service, where one can sign in at a
+// provider too, and answers the address.
+func quickstart(t *testing.T, provider *oidctest.Provider) (binary, url string) {
 	t.Helper()
 	dir := t.TempDir()
 	binary = filepath.Join(dir, "hadron")
@@ -55,7 +58,9 @@ func quickstart(t *testing.T) (binary, url string) {
 	}
 	address := freeAddress(t)
 	server := exec.Command(binary, "quickstart", "--listen", address, "--data", filepath.Join(dir, "data"))
-	server.Env = append(os.Environ(), "HADRON_ROOT_ACCESS_KEY_ID="+keyID, "HADRON_ROOT_SECRET_ACCESS_KEY="+secret)
+	server.Env = append(os.Environ(), "HADRON_ROOT_ACCESS_KEY_ID="+keyID, "HADRON_ROOT_SECRET_ACCESS_KEY="+secret,
+		"HADRON_SIGN_IN_ISSUER="+provider.URL, "HADRON_SIGN_IN_NAME=Acme", "HADRON_SIGN_IN_CLIENT_ID="+oidctest.Client, "HADRON_SIGN_IN_CLIENT_SECRET="+oidctest.Secret,
+		"HADRON_SIGN_IN_ROLES=acme", "HADRON_IDENTITY_PROVIDER_CA="+provider.CA())
 	stdout, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +109,10 @@ func freeAddress(t *testing.T) string {
 
 func TestConsoleInABrowser(t *testing.T) {
 	modules, chromium := setUp(t)
-	binary, url := quickstart(t)
+	provider := oidctest.New(t)
+	provider.Knows("ann", map[string]any{"email": "ann@example.com"})
+	provider.Knows("eve", map[string]any{"email": "eve@elsewhere.example"})
+	binary, url := quickstart(t, provider)
 	steps, err := os.ReadFile("console.mjs")
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +123,7 @@ func TestConsoleInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-reporter=spec", program)
-	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium, "HADRON="+binary, "HADRON_URL="+url,
+	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium, "HADRON="+binary, "HADRON_URL="+url, "HADRON_PROVIDER="+provider.URL,
 		"AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION=us-east-1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

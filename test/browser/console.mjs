@@ -56,7 +56,7 @@ async function visitor(options = {}) {
     if (m.type() === "error" && !(options.refused && /status of 40|ERR_CONNECTION|ERR_INCOMPLETE|net::ERR/.test(m.text()))) wrong.push(`console: ${m.text()}`);
   });
   page.on("request", (r) => {
-    if (!r.url().startsWith(options.baseURL ?? base) && !r.url().startsWith("data:")) wrong.push(`request to ${r.url()}`);
+    if (!r.url().startsWith(options.baseURL ?? base) && !r.url().startsWith(options.elsewhere ?? "data:") && !r.url().startsWith("data:")) wrong.push(`request to ${r.url()}`);
   });
   open.add(page);
   page.done = async () => {
@@ -400,5 +400,28 @@ test("narrow screens need no sideways scrolling", async () => {
     assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
     await shot(page, "narrow" + path.replace(/\W+/g, "-"));
   }
+  await page.done();
+});
+
+test("one can sign in at an identity provider, as whom its roles trust", async () => {
+  const provider = process.env.HADRON_PROVIDER;
+  const host = new URL(provider).host;
+  hadron("identity-provider", "create", provider, "--client-id", "hadron");
+  const trust = join(work, "trust.json");
+  writeFileSync(trust, JSON.stringify({ Version: "2012-10-17", Statement: {
+    Effect: "Allow", Action: "sts:AssumeRoleWithWebIdentity", Principal: { Federated: `arn:aws:iam::000000000000:oidc-provider/${host}` },
+    Condition: { StringLike: { [`${host}:email`]: "*@example.com" } },
+  } }));
+  hadron("role", "create", "acme", "--trust", trust, "--policy", "HadronReadOnlyAccess");
+  const page = await visitor({ elsewhere: provider, ignoreHTTPSErrors: true, refused: true });
+  await page.goto("/console/services/hello");
+  await accessible(page, "sign-in with a provider", ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  await page.getByRole("link", { name: "Sign in with Acme" }).click();
+  await page.getByRole("link", { name: "Sign in as eve" }).click();
+  await page.getByRole("alert").getByText("none of the roles for the console trusts you").waitFor();
+  await page.getByRole("link", { name: "Sign in with Acme" }).click();
+  await page.getByRole("link", { name: "Sign in as ann" }).click();
+  await page.waitForURL("**/console/services/hello");
+  await page.locator("h1").getByText("hello").waitFor();
   await page.done();
 });

@@ -13,6 +13,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"html/template"
+	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +71,9 @@ func New(tb testing.TB) *Provider {
 	mux.HandleFunc("GET /authorize", p.page)
 	mux.HandleFunc("GET /signed-in", p.signedIn)
 	mux.HandleFunc("POST /token", p.token)
-	p.web = httptest.NewTLSServer(mux)
+	p.web = httptest.NewUnstartedServer(mux)
+	p.web.Config.ErrorLog = log.New(io.Discard, "", 0) // of browsers that ask whether to trust it
+	p.web.StartTLS()
 	tb.Cleanup(p.web.Close)
 	p.URL = p.web.URL
 	p.Host = p.web.Listener.Addr().String()
