@@ -130,6 +130,7 @@ type Queue struct {
 	engine Engine
 	client *river.Client[*sql.Tx]
 	hub    *hub
+	inHand inHand
 }
 
 // NewQueue returns a Queue on db, whose tables Migrate has made.

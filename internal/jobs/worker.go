@@ -142,6 +142,9 @@ func NewWorker(cfg Config, handlers map[Kind]Handler) (*Worker, error) {
 		return nil, fmt.Errorf("job worker: %w", err)
 	}
 	w.client = client
+	if cfg.Node != "" {
+		cfg.Queue.inHand.join(cfg.Node)
+	}
 	return w, nil
 }
 
@@ -232,6 +235,7 @@ type riverWorker struct {
 // Work runs the kind's handler and turns its answer into River's.
 func (r *riverWorker) Work(ctx context.Context, rj *river.Job[jobArgs]) error {
 	w := r.w
+	defer w.cfg.Queue.inHand.begin(rj.ID)()
 	job := Job{Kind: Kind(rj.Kind), Key: rj.Args.Key, Generation: rj.Args.Generation, RunAt: rj.ScheduledAt, Priority: rj.Priority, Origin: originFrom(rj.Metadata)}
 	ctx = WithOrigin(context.WithValue(ctx, jobContextKey{}, rj), job.Origin)
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/hadronhq/hadron/internal/jobs"
 )
 
 // Beat says that a node is alive for the length of a lease, and what its clock
@@ -29,7 +27,8 @@ func (s *Store) Leave(ctx context.Context, node string) error {
 	})
 }
 
-// TakeBackJobs queues anew the jobs that nodes had begun which are gone; it
+// TakeBackJobs queues anew the jobs that nodes had begun which are gone, and those
+// that were handed out to this one and never came, for the connection was lost; it
 // answers how many there were. A node that was only asleep may still be at
 // them: handlers have their own fence.
 func (s *Store) TakeBackJobs(ctx context.Context) (int, error) {
@@ -39,7 +38,7 @@ func (s *Store) TakeBackJobs(ctx context.Context) (int, error) {
 	}
 	left := 0
 	err = s.View(ctx, func(tx *Tx) error {
-		left, err = jobs.CountLeft(ctx, tx.sql, live)
+		left, err = s.queue.CountLeft(ctx, tx.sql, live)
 		return err
 	})
 	if err != nil || left == 0 {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -65,6 +66,50 @@ func open(t testing.TB, database string) *store.Store {
 		}
 	})
 	return s
+}
+
+// The database hands a job out, and the connection is lost before it comes.
+func TestJobsThatNeverCameAreTakenBack(t *testing.T) {
+	t.Parallel()
+	s := open(t, postgrestest.URL(t))
+	ctx, ran, hold := t.Context(), make(chan string, 10), make(chan struct{})
+	handler := func(_ context.Context, j jobs.Job) (jobs.Next, error) {
+		ran <- j.Key
+		<-hold
+		return jobs.Done(), nil
+	}
+	w, err := s.NewWorker(jobs.Config{Logger: slog.New(slog.DiscardHandler), Node: "n"}, map[jobs.Kind]jobs.Handler{jobs.Deploy: handler})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enqueue := func(key string) {
+		t.Helper()
+		if err := s.Update(ctx, func(tx *store.Tx) error { return tx.Enqueue(ctx, jobs.Job{Kind: jobs.Deploy, Key: key}) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	handedOut := "UPDATE river_job SET state = 'running', attempted_by = '{n}', attempted_at = now() - interval '1 minute'"
+	enqueue("lost")
+	if err := errors.Join(store.Exec(ctx, s, handedOut), s.Beat(ctx, "n", time.Minute), w.Start(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Stop(context.Background()) })
+	enqueue("came")
+	if got := <-ran; got != "came" {
+		t.Fatal(got)
+	}
+	if err := store.Exec(ctx, s, handedOut+" WHERE state = 'running'"); err != nil { // both are as old
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		if n, err := s.TakeBackJobs(ctx); n != want || err != nil {
+			t.Errorf("took back %d, %v; want %d: the other is being done", n, err, want)
+		}
+	}
+	if got := <-ran; got != "lost" {
+		t.Error(got)
+	}
+	close(hold)
 }
 
 func TestJobsOfNodesThatAreGoneAreTakenBack(t *testing.T) {
