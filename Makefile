@@ -117,6 +117,16 @@ check: ## Formatting, go vet, licences, and whether generated files are up to da
 	if [ "$$before" != "$$(cat internal/console/*_templ.go | sha256sum)" ]; then echo "internal/console: the pages were not generated anew; run make generate"; exit 1; fi
 
 	@./scripts/licences.sh check
+	@$(MAKE) --no-print-directory vulncheck
+
+# Pinned; it needs Go's vulnerability database.
+GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the program calls, where their database can be had
+	@database=$$($(GO) env GOVULNDB); database=$${database:-https://vuln.go.dev}; \
+	if curl -fsS -o /dev/null --max-time 5 "$$database/index/db.json" 2>/dev/null; then $(GOVULNCHECK) ./...; \
+	else echo "skipped: vulncheck, because $$database cannot be reached"; fi
 
 # Not a dependency of the product: it only writes the console's _templ.go files.
 TEMPL := $(GO) run github.com/a-h/templ/cmd/templ@v0.3.977

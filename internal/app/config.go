@@ -33,7 +33,7 @@ type Config struct {
 	// by environment, file or PGPASSFILE.
 	Database string `setting:"database" secret:"true"`
 	// MasterKeyFile is the file of the key that secrets in the database are sealed with:
-	// 32 bytes in base64. Without one, a key is made at first start and kept in
+	// 32 bytes in base64, and while it is rotated one more in each line. Without one, a key is made at first start and kept in
 	// DATA/master.key. Servers that share a database need the same key.
 	MasterKeyFile string `setting:"master-key-file"`
 	// PublicURL is how others reach this server, as http://host:port; by
