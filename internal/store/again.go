@@ -28,7 +28,11 @@ func (s *Store) again(ctx context.Context, run func() error) error {
 			return err
 		}
 		var pause time.Duration
-		switch s.dialect.retry(err) {
+		kind := s.dialect.retry(err)
+		if errors.Is(err, errUndone) {
+			kind = conflict
+		}
+		switch kind {
 		case conflict:
 			if conflicts++; conflicts > maxConflicts {
 				return &proton.Error{Kind: proton.Conflict, Message: "The resource is being changed by too many other requests. Try again.", Err: err}

@@ -68,5 +68,7 @@ func (tx *Tx) eventBacklogs(ctx context.Context) (all []EventBacklog, err error)
 // Connections says how busy the connections to the database are: those that
 // write, and those that read.
 func (s *Store) Connections() map[string]sql.DBStats {
-	return map[string]sql.DBStats{"write": s.writer.Stats(), "read": s.reader.Stats()}
+	write := s.writer.Stats()
+	s.line.waitsIn(&write)
+	return map[string]sql.DBStats{"write": write, "read": s.reader.Stats()}
 }

@@ -62,7 +62,7 @@ func (f *flusher) commit(commit func() error) error {
 	err := commit()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.committed = mine
+	f.committed = max(f.committed, mine) // another may have begun and ended meanwhile
 	f.changed.Broadcast()
 	if err != nil {
 		return err

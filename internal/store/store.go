@@ -36,6 +36,7 @@ type Store struct {
 	log     *slog.Logger
 	lock    *os.File  // of a SQLite file
 	flusher *flusher  // of a SQLite file
+	line    *line     // of a SQLite file
 	bell    *doorbell // of a PostgreSQL database
 	looks   int       // lookedAt, if not that
 	closed  sync.Once
@@ -91,7 +92,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	s.flusher = newFlusher(flushLog(path))
+	s.flusher, s.line = newFlusher(flushLog(path)), newLine()
 	s.queue, err = jobs.NewQueue(s.writer, s.dialect.jobs)
 	return err
 }
@@ -178,7 +179,12 @@ func (s *Store) Settled() error { return s.flusher.settled() }
 // transaction met another one, or if the connection was lost before the
 // commit: f must not build on what a run before has left outside of it.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
-	return s.again(ctx, func() error { return s.run(ctx, s.writer, s.dialect.update, f) })
+	return s.again(ctx, func() error {
+		if s.line != nil {
+			return s.runInBatch(ctx, f)
+		}
+		return s.run(ctx, s.writer, s.dialect.update, f)
+	})
 }
 
 func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(*Tx) error) error {
@@ -188,15 +194,7 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	}
 	tx := &Tx{store: s, sql: sqlTx, writes: opts == nil || !opts.ReadOnly}
 	defer sqlTx.Rollback() // also when f panics
-	if err := f(tx); err != nil {
-		return err
-	}
-	if last, ok := ctx.Value(beforeCommitKey{}).(func(context.Context, *Tx) error); ok && last != nil && (opts == nil || !opts.ReadOnly) {
-		if err := last(ctx, tx); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(tx.writeTallies(ctx), tx.writeEvents(ctx)); err != nil {
+	if err := tx.do(ctx, f); err != nil {
 		return err
 	}
 	if !tx.writes {
@@ -206,15 +204,74 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func
 	if err := s.flusher.commit(sqlTx.Commit); err != nil {
 		return &commitError{err}
 	}
+	tx.committed()
+	return nil
+}
+
+// runInBatch runs f in a transaction that others may share.
+func (s *Store) runInBatch(ctx context.Context, f func(*Tx) error) error {
+	if err := s.line.enter(ctx); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	own := context.WithoutCancel(ctx) // the batch does not end with one of those who share it
+	b, err := s.line.join(own, s.writer)
+	if b == nil {
+		s.line.leave()
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err != nil {
+		s.line.settle(b, s.commit)
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	tx := &Tx{store: s, sql: b.sql, writes: true}
+	if err := s.takePart(own, b, func() error { return tx.do(ctx, f) }); err != nil {
+		return err
+	}
+	<-b.ended
+	switch {
+	case errors.Is(b.err, errUndone):
+		return b.err
+	case b.err != nil:
+		return &commitError{b.err}
+	}
+	tx.committed()
+	return nil
+}
+
+// takePart does a member's part of a batch, and then hands the batch on.
+func (s *Store) takePart(ctx context.Context, b *batch, f func() error) error {
+	defer s.line.settle(b, s.commit) // also when f panics
+	return b.do(ctx, f)
+}
+
+func (s *Store) commit(commit func() error) error {
+	crashPoint()
+	return s.flusher.commit(commit)
+}
+
+// do does all that comes before the commit.
+func (tx *Tx) do(ctx context.Context, f func(*Tx) error) error {
+	if err := f(tx); err != nil {
+		return err
+	}
+	if last, ok := ctx.Value(beforeCommitKey{}).(func(context.Context, *Tx) error); ok && last != nil && tx.writes {
+		if err := last(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return errors.Join(tx.writeTallies(ctx), tx.writeEvents(ctx))
+}
+
+// committed does what follows the commit.
+func (tx *Tx) committed() {
 	crashPoint()
 	if tx.enqueued {
-		s.queue.Wake()
-		s.bell.ring()
+		tx.store.queue.Wake()
+		tx.store.bell.ring()
 	}
 	for _, f := range tx.after {
 		f()
 	}
-	return nil
 }
 
 // After has f called once the transaction is durable.
@@ -241,6 +298,10 @@ func (tx *Tx) Enqueue(ctx context.Context, js ...jobs.Job) error {
 		return nil
 	}
 	tx.enqueued = true
+	ctx, err := tx.statement(ctx)
+	if err != nil {
+		return err
+	}
 	if err := tx.store.queue.Insert(ctx, tx.sql, js...); err != nil {
 		return fmt.Errorf("enqueue: %w", err)
 	}
@@ -300,4 +361,10 @@ func redactURL(url string) string {
 
 // CompleteJob records, in the transaction of the handler that ctx was given
 // to, that its job is done. Without a job in ctx it does nothing.
-func (tx *Tx) CompleteJob(ctx context.Context) error { return jobs.Complete(ctx, tx.sql) }
+func (tx *Tx) CompleteJob(ctx context.Context) error {
+	ctx, err := tx.statement(ctx)
+	if err != nil {
+		return err
+	}
+	return jobs.Complete(ctx, tx.sql)
+}
