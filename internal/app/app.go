@@ -271,8 +271,8 @@ func (s *Server) library(c Config) *bundle.Library {
 }
 
 func (s *Server) serve(plane *control.Plane, k *keys) {
-	verifier := &auth.Verifier{Keys: k}
 	g := &guard{plane: plane, account: s.config.AccountID}
+	verifier := &auth.Verifier{Keys: k, Refused: g.tooMany}
 	access := accessLog(s.log)
 	handler := awsjson.NewHandler(api.Operations, plane, awsjson.Config{
 		Authenticate: g.authenticate(verifier), Around: s.tracer.operations(plane.Around), MapError: mapError, Logger: s.log,
@@ -288,8 +288,8 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 		Federation: s.consoleSignIn(tokens, g), FederationName: s.config.signInName(), URL: s.URL,
 	})
 	s.listenAndServe(&routes{
-		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: s.states.Handler(), metrics: s.metrics.handler(), console: pages,
-		webhooks: &webhooks{store: s.store, sealer: k.sealer, log: s.log}, sts: tokens, ready: s.ready,
+		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: g.limited(s.states.Handler()), metrics: s.metrics.handler(), console: pages,
+		webhooks: g.limited(&webhooks{store: s.store, sealer: k.sealer, log: s.log}), sts: tokens, ready: s.ready,
 	})
 	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +185,54 @@ func TestSharedProvidersNeedASubject(t *testing.T) {
 		})
 		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "token.actions.githubusercontent.com:sub") {
 			t.Errorf("%s: %v", condition, err)
+		}
+	}
+}
+
+// Every way in is limited for who proves nothing, and open for who is right.
+func TestRefusalsAreLimitedOnEveryWayIn(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	send := func(method, path, body string, sign func(*http.Request)) int {
+		t.Helper()
+		r := must(http.NewRequestWithContext(t.Context(), method, f.server.URL+path, strings.NewReader(body)))(t)
+		sign(r)
+		res := must(http.DefaultClient.Do(r))(t)
+		res.Body.Close()
+		return res.StatusCode
+	}
+	root := f.root()
+	s3 := func(secret auth.Secret) func(*http.Request) {
+		return func(r *http.Request) {
+			if err := auth.Sign(r, nil, root.id, secret, "", region, "s3", time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	basic := func(secret string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(root.id+"", secret) }
+	}
+	state := "/-/state/" + f.account + "/" + region + "/environment/one"
+	for name, way := range map[string]struct {
+		wrong, right func() int
+		limited      int
+	}{
+		"bucket store": {func() int { return send("GET", "/bucket", "", s3("wrong")) }, func() int { return send("PUT", "/bucket", "", s3(root.secret)) }, 503},
+		"states":       {func() int { return send("GET", state, "", basic("wrong")) }, func() int { return send("GET", state, "", basic(string(root.secret))) }, 429},
+		"webhooks":     {func() int { return send("POST", "/-/webhooks/x", "{}", func(*http.Request) {}) }, nil, 429},
+	} {
+		limited := false
+		for n := 0; n <= 2*failuresAtOnce && !limited; n++ {
+			limited = way.wrong() == way.limited
+		}
+		if !limited {
+			t.Errorf("%s: one may try without end", name)
+		}
+		if way.right == nil {
+			continue
+		}
+		if got := way.right(); got >= 400 && got != 404 {
+			t.Errorf("%s: who is right gets %d", name, got)
 		}
 	}
 }

@@ -47,7 +47,10 @@ func (p patience) bound(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &pacedBody{ReadCloser: r.Body, control: control, patience: p, began: time.Now()}
+			// A copy: were the body of the server's own request replaced, it would wait
+			// for a body that it never asked the client to go on with.
+			r = r.WithContext(r.Context())
+			r.Body = p.pace(r.Body, control)
 		}
 		if r.ProtoMajor < 2 { // the connection sees to answers
 			h.ServeHTTP(w, r)
@@ -68,12 +71,24 @@ type pacedBody struct {
 	until   time.Time
 }
 
-func (b *pacedBody) Read(into []byte) (int, error) {
+// pace begins a body's time, which runs also if nobody reads it: what is left of
+// it is read before the next request.
+func (p patience) pace(body io.ReadCloser, control *http.ResponseController) *pacedBody {
+	b := &pacedBody{ReadCloser: body, control: control, patience: p, began: time.Now()}
+	b.extend()
+	return b
+}
+
+func (b *pacedBody) extend() {
 	until := b.began.Add(b.body + time.Duration(b.read/b.rate)*time.Second)
 	if !until.Equal(b.until) {
 		b.until = until
 		_ = b.control.SetReadDeadline(until)
 	}
+}
+
+func (b *pacedBody) Read(into []byte) (int, error) {
+	b.extend()
 	n, err := b.ReadCloser.Read(into)
 	b.read += int64(n)
 	if errors.Is(err, io.EOF) { // or the deadline would end a call that takes long

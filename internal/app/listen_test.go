@@ -109,20 +109,23 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	p := patient
 	p.header, p.body, p.idle = time.Second, time.Second, time.Second
 	s := slowServer(t, p, func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.ReadAll(r.Body); err != nil {
+		if r.URL.Path == "/unread" {
+			http.Error(w, "not this", http.StatusForbidden)
+		} else if _, err := io.ReadAll(r.Body); err != nil {
 			http.Error(w, "too slow", http.StatusRequestTimeout)
 		}
 	})
 	s.Start()
 	address := s.Listener.Addr().String()
 	for name, c := range map[string]struct{ text, want string }{
-		"silent":                {"", "[]"},
-		"half a request line":   {"GET / HT", "[400]"},
-		"half a header":         {"GET / HTTP/1.1\r\nHost: h\r\nX-A", "[400]"},
-		"half a body":           {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345", "[408]"},
-		"half a chunk":          {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "[408]"},
-		"idle after an answer":  {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1", "[200]"},
-		"no body that is asked": {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", "[100 408]"},
+		"silent":                 {"", "[]"},
+		"half a request line":    {"GET / HT", "[400]"},
+		"half a header":          {"GET / HTTP/1.1\r\nHost: h\r\nX-A", "[400]"},
+		"half a body":            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345", "[408]"},
+		"half a chunk":           {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "[408]"},
+		"idle after an answer":   {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n1", "[200]"},
+		"a body never asked for": {"POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n\r\n", "[403]"},
+		"no body that is asked":  {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", "[100 408]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

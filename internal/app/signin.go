@@ -59,6 +59,9 @@ func pairOf(r *http.Request) (host, pair string) {
 
 // claimedKey is the access key that a request says it is signed with.
 func claimedKey(r *http.Request) string {
+	if user, _, ok := r.BasicAuth(); ok { // of a state
+		return user[:min(len(user), 128)]
+	}
 	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	if rest == "" {
 		rest = r.URL.Query().Get("X-Amz-Credential")
@@ -71,13 +74,55 @@ func claimedKey(r *http.Request) string {
 // what was wrong; whether it is to be recorded depends on the address. Right
 // signatures always pass, so that nobody can lock somebody else out.
 func (g *guard) failed(r *http.Request, err error) (_ error, record bool) {
-	host, pair := pairOf(r)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !limiter(&g.pairs, pair).Allow() {
+	if g.tooMany(r) {
 		return &auth.Error{Code: "ThrottlingException", Message: "Too many requests with a wrong signature. Wait a minute.", Status: http.StatusBadRequest}, false
 	}
+	host, _ := pairOf(r)
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	return err, limiter(&g.hosts, host).Allow()
+}
+
+// tooMany counts a refusal of somebody who has proved nothing.
+func (g *guard) tooMany(r *http.Request) bool {
+	_, pair := pairOf(r)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !limiter(&g.pairs, pair).Allow()
+}
+
+// limited answers 429 instead of further refusals to who is refused too often.
+func (g *guard) limited(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(&refusals{ResponseWriter: w, tooMany: func() bool { return g.tooMany(r) }}, r)
+	})
+}
+
+// refusals counts the answers that refuse.
+type refusals struct {
+	http.ResponseWriter
+	tooMany func() bool
+	silent  bool // what was to be said is not
+}
+
+func (w *refusals) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *refusals) WriteHeader(status int) {
+	if (status == http.StatusUnauthorized || status == http.StatusForbidden) && w.tooMany() {
+		w.silent = true
+		w.Header().Del("Content-Length")
+		w.Header().Set("Retry-After", "60")
+		writeText(w.ResponseWriter, http.StatusTooManyRequests, "too many refused requests; wait a minute\n")
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *refusals) Write(p []byte) (int, error) {
+	if w.silent {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // authenticate gives an API request the principal who signed it.

@@ -50,6 +50,14 @@ func s3Mismatch() *Error {
 // Content-Encoding. A handler gives it a shallow copy of the server's request:
 // net/http judges by its own what to do with a body that is not read.
 func (v *Verifier) VerifyS3(r *http.Request) (Principal, error) {
+	p, err := v.verifyS3(r)
+	if refused, ok := errors.AsType[*Error](err); ok && v.Refused != nil && v.Refused(r) {
+		return p, &Error{Code: "SlowDown", Message: "Please reduce your request rate. Too many of your requests are refused: " + refused.Code, Status: http.StatusServiceUnavailable}
+	}
+	return p, err
+}
+
+func (v *Verifier) verifyS3(r *http.Request) (Principal, error) {
 	query := r.URL.Query()
 	header, presigned := r.Header.Values("Authorization"), query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature")
 	switch {

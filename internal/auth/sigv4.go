@@ -81,6 +81,9 @@ type Verifier struct {
 
 	mu   sync.RWMutex
 	keys map[signingScope][]byte // signing keys, derived once a day
+	// Refused, if set, is told of requests for the bucket store that are refused,
+	// and answers whether they are too many.
+	Refused func(*http.Request) bool
 }
 
 type signingScope struct {
