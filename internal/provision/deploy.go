@@ -34,6 +34,12 @@ func (p *Provisioner) deploy(ctx context.Context, j jobs.Job) (jobs.Next, error)
 		d.Status = proton.Cancelling
 		err = p.hold(ctx, d, func(held context.Context) error { return p.cancel(ctx, held, d) })
 	}
+	if err != nil {
+		p.keepEnd(ctx, d)
+		if late := p.handInEnds(context.WithoutCancel(ctx)); late != nil {
+			return jobs.Done(), errors.Join(err, late) // before anybody may go on
+		}
+	}
 	switch {
 	case errors.Is(err, jobs.ErrLost):
 		log.WarnContext(ctx, "deployment lost to another worker")
@@ -145,7 +151,6 @@ func (p *Provisioner) work(ctx, held context.Context, d proton.Deployment, j job
 		}
 		if status.Done {
 			if err := p.finish(ctx, d, outcome(method, run, status), log); err != nil {
-				p.keepEnd(ctx, driver, d, status.Checkpoint, err)
 				return err
 			}
 			return forget(ctx, driver, run.ID)

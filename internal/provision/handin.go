@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
-	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
 )
@@ -107,23 +107,34 @@ type ends struct {
 	all map[string]string // checkpoints by deployment
 }
 
-// keepEnd sees to it that a run's end which could not be recorded is handed in
-// as soon as that can be done, if the driver would leave it on this machine.
-func (p *Provisioner) keepEnd(ctx context.Context, driver engine.Driver, d proton.Deployment, checkpoint string, cause error) {
-	if _, leaves := driver.(engine.Leaver); !leaves || !p.Store.Shared() {
-		return
+// keepEnd sees to it that the end of a run that could not be recorded, if it has
+// come to that, is handed in as soon as that can be done.
+func (p *Provisioner) keepEnd(ctx context.Context, d proton.Deployment) {
+	if !p.Store.Shared() {
+		return // it is found where it is
 	}
-	p.ends.mu.Lock()
-	if p.ends.all == nil {
-		p.ends.all = map[string]string{}
-	}
-	p.ends.all[d.ID] = checkpoint
-	p.ends.mu.Unlock()
-	if errors.Is(cause, jobs.ErrLost) {
-		if err := p.handInEnds(ctx); err != nil {
-			p.Logger.WarnContext(ctx, "the end of a run was not handed in yet", "deployment", d.ID, "err", err)
+	for _, driver := range p.Engines {
+		runs, leaves := driver.(engine.Leaver)
+		if !leaves {
+			continue
+		}
+		checkpoint, err := runs.EndedAside(d.RunID, io.Discard) // of its log the rest is lost
+		if err != nil {
+			p.Logger.WarnContext(ctx, "whether a run has ended is not known", "deployment", d.ID, "err", err)
+		}
+		if checkpoint != "" {
+			p.ends.keep(d.ID, checkpoint)
 		}
 	}
+}
+
+func (e *ends) keep(deployment, checkpoint string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.all == nil {
+		e.all = map[string]string{}
+	}
+	e.all[deployment] = checkpoint
 }
 
 // handInEnds hands in what keepEnd has kept.
