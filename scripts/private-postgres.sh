@@ -19,7 +19,7 @@ fi
 trap 'rm -rf "$dir"' EXIT
 trap '' INT TERM # the end of standard input ends it
 $as "$bin/initdb" -D "$dir/data" -U hadron --auth=trust --encoding=UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
-settings="-c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB -c listen_addresses= -c unix_socket_directories=$dir -c jit=off"
+settings="-c fsync=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB -c listen_addresses= -c unix_socket_directories=$dir"
 for s in "$@"; do settings="$settings -c $s"; done
 start() {
   # shellcheck disable=SC2086

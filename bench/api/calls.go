@@ -114,6 +114,11 @@ func (c caller) call(operation, body string) error {
 
 // rate is how many calls a second are answered.
 func (c caller) rate(span time.Duration, operation string, body func(n int64) string) (float64, error) {
+	return c.each(span, func(n int64) error { return c.call(operation, body(n)) })
+}
+
+// each is how many times a second something is done, by all callers together.
+func (c caller) each(span time.Duration, do func(n int64) error) (float64, error) {
 	var wait sync.WaitGroup
 	var done atomic.Int64
 	failed := make(chan error, clients)
@@ -121,7 +126,7 @@ func (c caller) rate(span time.Duration, operation string, body func(n int64) st
 	for range clients {
 		wait.Go(func() {
 			for time.Since(begin) < span {
-				if err := c.call(operation, body(c.n.Add(1))); err != nil {
+				if err := do(c.n.Add(1)); err != nil {
 					failed <- err
 					return
 				}
@@ -139,6 +144,12 @@ func (c caller) rate(span time.Duration, operation string, body func(n int64) st
 }
 
 const serviceSpec = "proton: ServiceSpec\ninstances:\n- name: dev\n  environment: one\n  spec: {size: 1}\n"
+
+// newService is what CreateService is sent for the n-th service.
+func newService(n int64) string {
+	text, _ := json.Marshal(map[string]any{"name": fmt.Sprintf("s%d", n), "templateName": "web", "templateMajorVersion": "1", "spec": serviceSpec})
+	return string(text)
+}
 
 func calls(ctx context.Context, data string, span time.Duration) ([]results.Row, error) {
 	steps := make(chan struct{}, 1_000_000)
@@ -177,10 +188,7 @@ func calls(ctx context.Context, data string, span time.Duration) ([]results.Row,
 		return nil, err
 	}
 	gate.Lock() // deployments wait, so that the call alone is measured, and then all of them are worked off
-	write, err := compare("write call (CreateService), durable, calls a second", sides, span, "CreateService", func(n int64) string {
-		text, _ := json.Marshal(map[string]any{"name": fmt.Sprintf("s%d", n), "templateName": "web", "templateMajorVersion": "1", "spec": serviceSpec})
-		return string(text)
-	})
+	write, err := compare("write call (CreateService), durable, calls a second", sides, span, "CreateService", newService)
 	before := time.Now()
 	gate.Unlock()
 	if err != nil {

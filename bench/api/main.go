@@ -1,7 +1,7 @@
 // Command api measures calls and deployments of a server in this process, and
 // the built program's start, against a bare handler in the same run.
 //
-//	go run ./bench/api [-time D] [-services N] [-out FILE]
+//	go run ./bench/api [-part NAME] [-time D] [-services N] [-out FILE]
 //
 // FILE takes the rows as JSON; rows of other names that it holds already are
 // kept. It changes nothing but FILE and a temporary folder.
@@ -25,8 +25,14 @@ func main() {
 	services := flag.Int("services", 2000, "services of the data set whose lists are measured, with ten instances each")
 	out := flag.String("out", "", "file that takes the rows as JSON")
 	profile := flag.String("profile", "", "file that takes a CPU profile of the calls, without the other parts")
+	part := flag.String("part", "", "measure only this part: process, calls, lists, nodes or moto")
+	postgres := flag.String("postgres", "", "PostgreSQL for the part of many nodes, an empty database (default: one that is started for it)")
+	many := flag.Int("nodes", 3, "how many servers share it")
 	flag.Parse()
-	ctx, measure := context.Background(), run
+	ctx := context.Background()
+	measure := func(ctx context.Context, span time.Duration, services int, out string) error {
+		return run(ctx, span, services, out, *part, *postgres, *many)
+	}
 	if *profile != "" {
 		measure = profiled(*profile)
 	}
@@ -36,19 +42,27 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, span time.Duration, services int, out string) error {
+func run(ctx context.Context, span time.Duration, services int, out, only, postgres string, many int) error {
 	root, err := os.MkdirTemp("", "hadron-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(root)
 	var rows []results.Row
-	for _, measure := range []func() ([]results.Row, error){
-		func() ([]results.Row, error) { return process(ctx, root) },
-		func() ([]results.Row, error) { return calls(ctx, filepath.Join(root, "calls"), span) },
-		func() ([]results.Row, error) { return lists(ctx, filepath.Join(root, "lists"), services) },
+	for _, part := range []struct {
+		name    string
+		measure func() ([]results.Row, error)
+	}{
+		{"process", func() ([]results.Row, error) { return process(ctx, root) }},
+		{"calls", func() ([]results.Row, error) { return calls(ctx, filepath.Join(root, "calls"), span) }},
+		{"lists", func() ([]results.Row, error) { return lists(ctx, filepath.Join(root, "lists"), services) }},
+		{"nodes", func() ([]results.Row, error) { return nodes(ctx, root, postgres, many, span) }},
+		{"moto", func() ([]results.Row, error) { return besideMoto(ctx, filepath.Join(root, "moto"), span) }},
 	} {
-		more, err := measure()
+		if only != "" && only != part.name {
+			continue
+		}
+		more, err := part.measure()
 		if err != nil {
 			return err
 		}

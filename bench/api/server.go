@@ -31,8 +31,13 @@ type server struct {
 }
 
 func start(ctx context.Context, data string, driver engine.Driver) (*server, error) {
+	return startOn(ctx, data, "", driver)
+}
+
+// startOn is start on a database that others may share.
+func startOn(ctx context.Context, data, database string, driver engine.Driver) (*server, error) {
 	c := app.DefaultConfig()
-	c.Listen, c.Data, c.QuotaServices = "127.0.0.1:0", data, 1_000_000
+	c.Listen, c.Data, c.Database, c.QuotaServices = "127.0.0.1:0", data, database, 1_000_000
 	a, err := app.Start(ctx, c, slog.New(slog.DiscardHandler), app.WithEngines(engine.Set{engine.Command: driver}))
 	if err != nil {
 		return nil, err

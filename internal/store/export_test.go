@@ -28,3 +28,11 @@ func LookAt(s *Store, rows int) *Store {
 	s.looks = rows
 	return s
 }
+
+// Compiled reports whether PostgreSQL may compile a store's plans.
+func Compiled(ctx context.Context, s *Store) (on bool, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		return tx.queryRow(ctx, "SELECT current_setting('jit') = 'on'", nil, []any{&on})
+	})
+	return on, err
+}

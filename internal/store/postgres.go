@@ -36,6 +36,9 @@ func openPostgres(ctx context.Context, database string, log *slog.Logger) (*Stor
 	// A plan that reads a whole table conflicts with every write to it; small
 	// tables would be read so, though all our statements have an index.
 	config.RuntimeParams["enable_seqscan"] = "off"
+	// Compiling a plan takes hundreds of milliseconds, and none of our statements
+	// runs for long; what is estimated to, for lack of statistics, would be compiled.
+	config.RuntimeParams["jit"] = "off"
 	// A session whose node froze must not hold locks for as long as it likes.
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	s := &Store{dialect: postgresDialect(), log: log, writer: postgresPool(config), reader: postgresPool(config)}

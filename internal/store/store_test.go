@@ -112,6 +112,15 @@ func TestJobsThatNeverCameAreTakenBack(t *testing.T) {
 	close(hold)
 }
 
+// A look at the few rows of a small table is planned as if it cost for ever, for
+// want of an index, and would be compiled for a quarter of a second, every second.
+func TestPostgresCompilesNoPlans(t *testing.T) {
+	t.Parallel()
+	if on, err := store.Compiled(t.Context(), open(t, postgrestest.URL(t))); err != nil || on {
+		t.Errorf("plans are compiled: %t, %v", on, err)
+	}
+}
+
 func TestJobsOfNodesThatAreGoneAreTakenBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, postgrestest.URL(t))
