@@ -7,6 +7,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/awsjson"
 	"github.com/hadronhq/hadron/internal/control"
+	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/jobs"
 	"github.com/hadronhq/hadron/internal/tracing"
 	"go.opentelemetry.io/otel/attribute"
@@ -49,7 +50,7 @@ func (t *tracer) calls(h http.Handler) http.Handler {
 		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		ctx, span := t.spans.Start(ctx, "call", trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()
-		h.ServeHTTP(w, r.WithContext(ctx))
+		h.ServeHTTP(w, r.WithContext(worked(ctx)))
 	})
 }
 
@@ -61,7 +62,7 @@ func (t *tracer) operations(next around) around {
 	return func(ctx context.Context, op *awsjson.Operation, in any, do func(context.Context) (any, error)) (_ any, err error) {
 		if t != nil && !trace.SpanFromContext(ctx).IsRecording() {
 			var span trace.Span
-			ctx, span = t.spans.Start(ctx, op.Name)
+			ctx, span = t.spans.Start(worked(ctx), op.Name)
 			defer func() { finishSpan(span, err) }()
 		}
 		if control.ReadOnly(op.Name) {
@@ -98,13 +99,16 @@ func (t *tracer) jobs(kind jobs.Kind, handle jobs.Handler) jobs.Handler {
 	}
 	return func(ctx context.Context, j jobs.Job) (next jobs.Next, err error) {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": j.Origin.Trace})
-		ctx, span := t.spans.Start(ctx, string(kind), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		ctx, span := t.spans.Start(worked(ctx), string(kind), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 			attribute.String("hadron.job.key", j.Key), attribute.Int64("hadron.job.generation", j.Generation),
 			attribute.String("aws.request_id", j.Origin.RequestID)))
 		defer func() { finishSpan(span, err) }()
 		return handle(ctx, j)
 	}
 }
+
+// worked has what engines do in ctx be spans too.
+func worked(ctx context.Context) context.Context { return engine.WithTracer(ctx, tracing.Work{}) }
 
 func (t *tracer) close(ctx context.Context) error {
 	if t == nil {

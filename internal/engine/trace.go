@@ -4,35 +4,56 @@ import (
 	"context"
 	"maps"
 	"strings"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 )
 
-// Trace begins a span below the one that ctx is in; outside of one it does
-// nothing, and costs nothing. The returned function ends the span; of an error
-// it says that there was one, not which: its text may have a secret in it.
-func Trace(ctx context.Context, name string, about ...attribute.KeyValue) (context.Context, func(error)) {
-	above := trace.SpanFromContext(ctx)
-	if !above.SpanContext().IsValid() {
-		return ctx, func(error) {}
+// Tracer makes spans. It comes in the context of what is traced: supervisors have
+// this package too, and must not wait for what makes spans to be initialized.
+// What is told of a span is pairs of a name and a text or a number.
+type Tracer interface {
+	// Trace begins a span below the one that ctx is in; outside of one it does
+	// nothing. The function ends it; of an error it says only that there was one.
+	Trace(ctx context.Context, name string, about ...any) (context.Context, func(error))
+	// Note adds to what the span says that ctx is in.
+	Note(ctx context.Context, about ...any)
+	// Variables are those by which a program joins the trace that ctx is in.
+	Variables(ctx context.Context) map[string]string
+}
+
+type tracerKey struct{}
+
+// WithTracer has what is done with the context traced.
+func WithTracer(ctx context.Context, t Tracer) context.Context {
+	return context.WithValue(ctx, tracerKey{}, t)
+}
+
+func tracerOf(ctx context.Context) Tracer {
+	t, _ := ctx.Value(tracerKey{}).(Tracer)
+	return t
+}
+
+// Trace is Tracer.Trace of the context's; without one it costs nothing.
+func Trace(ctx context.Context, name string, about ...any) (context.Context, func(error)) {
+	if t := tracerOf(ctx); t != nil {
+		return t.Trace(ctx, name, about...)
 	}
-	ctx, span := above.TracerProvider().Tracer("github.com/hadronhq/hadron/internal/engine").Start(ctx, name, trace.WithAttributes(about...))
-	return ctx, func(err error) {
-		if err != nil {
-			span.SetStatus(codes.Error, "")
-		}
-		span.End()
+	return ctx, func(error) {}
+}
+
+// Note is Tracer.Note of the context's.
+func Note(ctx context.Context, about ...any) {
+	if t := tracerOf(ctx); t != nil {
+		t.Note(ctx, about...)
 	}
 }
 
 // Joined is env with the variables by which a program that knows of tracing joins
 // the trace that ctx is in; env itself outside of one.
 func Joined(ctx context.Context, env map[string]string) map[string]string {
-	in := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, in)
+	t := tracerOf(ctx)
+	if t == nil {
+		return env
+	}
+	in := t.Variables(ctx)
 	if len(in) == 0 {
 		return env
 	}
@@ -41,9 +62,4 @@ func Joined(ctx context.Context, env map[string]string) map[string]string {
 		env[strings.ToUpper(name)] = value
 	}
 	return env
-}
-
-// Note adds to what the span says that ctx is in.
-func Note(ctx context.Context, about ...attribute.KeyValue) {
-	trace.SpanFromContext(ctx).SetAttributes(about...)
 }

@@ -6,7 +6,6 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/hadronhq/hadron/internal/engine"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // Traced has each call of a client be a span: give it to the client's APIOptions.
@@ -14,10 +13,10 @@ func Traced(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("HadronTrace", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		out middleware.InitializeOutput, metadata middleware.Metadata, err error) {
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
-		ctx, ended := engine.Trace(ctx, service+" "+operation, attribute.String("rpc.service", service), attribute.String("rpc.method", operation))
+		ctx, ended := engine.Trace(ctx, service+" "+operation, "rpc.service", service, "rpc.method", operation)
 		out, metadata, err = next.HandleInitialize(ctx, in)
 		if id, ok := awsmiddleware.GetRequestIDMetadata(metadata); ok {
-			engine.Note(ctx, attribute.String("aws.request_id", id))
+			engine.Note(ctx, "aws.request_id", id)
 		}
 		ended(err)
 		return out, metadata, err

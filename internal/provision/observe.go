@@ -6,7 +6,6 @@ import (
 
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/proton"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // Observer is told what a Provisioner does. Its methods must not wait.
@@ -59,8 +58,8 @@ func (p *Provisioner) asked(ctx context.Context, run engine.Run, method engine.M
 // begins tells of what a driver is asked for: the observer, and the trace.
 func (p *Provisioner) begins(ctx context.Context, run engine.Run, method engine.Method, what string) (context.Context, func(result string)) {
 	observed := p.Observer.Begins(method, what)
-	ctx, spanned := engine.Trace(ctx, what, attribute.String("hadron.engine", string(method)), attribute.String("hadron.deployment", run.DeploymentID),
-		attribute.String("hadron.target", run.ResourceARN), attribute.String("hadron.run", run.ID))
+	ctx, spanned := engine.Trace(ctx, what, "hadron.engine", string(method), "hadron.deployment", run.DeploymentID,
+		"hadron.target", run.ResourceARN, "hadron.run", run.ID)
 	return ctx, func(result string) {
 		observed(result)
 		if result == resultOf(nil) {

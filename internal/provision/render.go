@@ -10,7 +10,6 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/proton"
 	"github.com/hadronhq/hadron/internal/store"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // run renders what a deployment's driver is to carry out, and names the driver.
@@ -25,7 +24,7 @@ func (p *Provisioner) run(ctx context.Context, d proton.Deployment, log io.Write
 }
 
 func (p *Provisioner) runAs(ctx context.Context, d proton.Deployment, r roles, log io.Writer) (engine.Run, engine.Method, error) {
-	in, ended := engine.Trace(ctx, "render", attribute.String("hadron.deployment", d.ID))
+	in, ended := engine.Trace(ctx, "render", "hadron.deployment", d.ID)
 	rendered, method, err := p.render(in, d, log)
 	ended(err)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // order is what the server sends its supervisor, through a pipe that it then
@@ -38,11 +37,11 @@ type order struct {
 // supervise starts a supervisor and hands on the log until it has ended. No
 // result and no error means that the run was cancelled.
 func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) (res *result, err error) {
-	ctx, traced := engine.Trace(ctx, "commands", attribute.Int("hadron.commands", len(r.Build.Commands)))
+	ctx, traced := engine.Trace(ctx, "commands", "hadron.commands", len(r.Build.Commands))
 	j.environment = engine.Joined(ctx, j.environment)
 	defer func() {
 		if res != nil {
-			engine.Note(ctx, attribute.Int("process.exit.code", res.Exit))
+			engine.Note(ctx, "process.exit.code", res.Exit)
 		}
 		traced(err)
 	}()

@@ -18,7 +18,6 @@ import (
 	"github.com/hadronhq/hadron/internal/engine"
 	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 const (
@@ -372,7 +371,7 @@ func (s *session) runIn(ctx context.Context, box sandbox.Box, env map[string]str
 		Argv: append([]string{s.binary, command}, args...), Dir: s.folder.Path("src"), Env: engine.Environ(env), Box: box,
 		Forward: s.forward(), More: command == "init",
 	}, w)
-	engine.Note(ctx, attribute.Int("process.exit.code", exit))
+	engine.Note(ctx, "process.exit.code", exit)
 	ended(err)
 	if late, ok := errors.AsType[engine.TimeoutError](err); ok {
 		return exit, failure(fmt.Sprintf("%s %s was still running at the time-out of %s", s.tool, command, late.After))
