@@ -210,8 +210,10 @@ func TestAFailedCommitFailsAllThatShareIt(t *testing.T) {
 		tx.After(func() { after++ })
 		return nil
 	}
-	errs, _ := together(t, s, hook, member{name: "a", after: hook}, member{name: "b", after: hook})
-	for _, name := range []string{"first", "a", "b"} {
+	// Who was refused may have been for what is not durable.
+	refused := func(*Tx) error { return errors.New("refused") }
+	errs, _ := together(t, s, hook, member{name: "a", after: hook}, member{name: "is-refused", after: refused}, member{name: "b", after: hook})
+	for _, name := range []string{"first", "a", "is-refused", "b"} {
 		if !errors.Is(errs[name], broken) {
 			t.Errorf("%s: %v", name, errs[name])
 		}

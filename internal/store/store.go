@@ -224,15 +224,15 @@ func (s *Store) runInBatch(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	tx := &Tx{store: s, sql: b.sql, writes: true}
-	if err := s.takePart(own, b, func() error { return tx.do(ctx, f) }); err != nil {
-		return err
-	}
-	<-b.ended
+	err = s.takePart(own, b, func() error { return tx.do(ctx, f) })
+	<-b.ended // a refusal, too, may come of what others in the batch have written
 	switch {
-	case errors.Is(b.err, errUndone):
-		return b.err
-	case b.err != nil:
+	case b.err != nil && !errors.Is(b.err, errUndone):
 		return &commitError{b.err}
+	case err != nil:
+		return err
+	case b.err != nil:
+		return b.err
 	}
 	tx.committed()
 	return nil
