@@ -126,7 +126,7 @@ func (p *Provisioner) Join(ctx context.Context, group *sync.WaitGroup) error {
 // Watch queues anew, once a second, the deployments whose lease has run out,
 // and the jobs of nodes that are gone. It returns when ctx ends.
 func (p *Provisioner) Watch(ctx context.Context) {
-	j := judge{lease: p.Lease, heartbeat: p.Heartbeat, now: time.Now}
+	j := judge{lease: p.Lease, heartbeat: p.Heartbeat}
 	looks := 0
 	p.every(ctx, time.Second, "look for expired leases", func(ctx context.Context) error {
 		if looks++; looks%10 == 1 {
@@ -139,11 +139,13 @@ func (p *Provisioner) Watch(ctx context.Context) {
 		if !p.Store.Shared() {
 			return p.takeOver(ctx)
 		}
+		asked := time.Now()
 		clock, err := p.Store.Clock(ctx)
+		answered := time.Now()
 		if err = errors.Join(err, p.handInEnds(ctx)); err != nil { // first of all what this node knows
 			return err
 		}
-		if !j.may(clock) {
+		if !j.may(asked, answered, clock) {
 			return nil
 		}
 		return p.takeOver(ctx)
@@ -169,27 +171,28 @@ func (p *Provisioner) takeOver(ctx context.Context) error {
 // judge says whether leases that have run out tell that their holders are gone.
 type judge struct {
 	lease, heartbeat time.Duration
-	now              func() time.Time // with its monotonic reading
 
-	at, clock time.Time // when the leases' clock was last read, and what it said
-	patience  time.Time
+	asked, answered time.Time // around the last reading of the leases' clock
+	clock           time.Time // what it said
+	patience        time.Time
 }
 
-// may takes what the leases' clock says. They tell nothing for a while after it
-// has jumped, or the database was not to be reached: nodes that are well have to
-// prolong theirs by the new time, or to hand in what has ended, first.
-func (j *judge) may(clock time.Time) bool {
-	now := j.now()
-	if !j.at.IsZero() {
-		passed := now.Sub(j.at)
-		if jump := clock.Sub(j.clock) - passed; jump.Abs() > j.heartbeat/2 {
-			j.patience = now.Add(j.lease)
-		} else if wait := now.Add(j.heartbeat); passed > j.heartbeat && wait.After(j.patience) {
+// may takes what the leases' clock says, and when it was asked and had answered.
+// Leases tell nothing for a while after it has jumped, or the database was not to
+// be reached: nodes that are well have to prolong theirs by the new time, or to
+// hand in what has ended, first.
+func (j *judge) may(asked, answered, clock time.Time) bool {
+	if !j.asked.IsZero() {
+		passed, slack := clock.Sub(j.clock), j.heartbeat/2
+		jumped := passed < asked.Sub(j.answered)-slack || passed > answered.Sub(j.asked)+slack
+		if wait := answered.Add(j.heartbeat); jumped {
+			j.patience = answered.Add(j.lease)
+		} else if answered.Sub(j.answered) > j.heartbeat && wait.After(j.patience) {
 			j.patience = wait
 		}
 	}
-	j.at, j.clock = now, clock
-	return !now.Before(j.patience)
+	j.asked, j.answered, j.clock = asked, answered, clock
+	return !answered.Before(j.patience)
 }
 
 // every does something at an interval until ctx ends. Each time may take at
