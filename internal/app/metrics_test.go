@@ -95,11 +95,13 @@ func TestMetricsTellOfCallsEnginesQueuesAndLeases(t *testing.T) {
 		"hadron_queue_jobs{kind=deploy,state=waiting}":                                 0,
 		"hadron_queue_oldest_seconds{kind=register-template-version,state=waiting}":    0,
 		"hadron_database_up{}":                                                         1,
-		"hadron_takeovers_total{what=deployments}":                                     0,
 		"hadron_engine_seconds{engine=CODEBUILD,result=ok,what=step}":                  2,
 		"hadron_deployments_ended_total{engine=CODEBUILD,goal=APPLY,status=SUCCEEDED}": 2,
 		"hadron_api_calls_in_flight{}":                                                 0,
 	})
+	if _, ok := f.scrape(t)["hadron_takeovers_total{what=deployments}"]; !ok {
+		t.Error("takeovers are not told before there is one")
+	}
 	if f.scrape(t)["hadron_queue_oldest_seconds{kind=deploy,state=running}"] <= 0 {
 		t.Error("the deployment that is held has no age")
 	}
