@@ -54,7 +54,7 @@ func run(ctx context.Context, rounds int, out string) error {
 	var rows []results.Row
 	for k, f := range folders {
 		m := measured{folder: f}
-		for n := range max(rounds/f.slow, 1) {
+		for n := range max(rounds/f.slow, 3) | 1 { // odd, for the median
 			if err := m.round(ctx, program, filepath.Join(root, fmt.Sprint(k, "-", n))); err != nil {
 				return err
 			}
