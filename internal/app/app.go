@@ -137,6 +137,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	if s.masterKeys, err = loadMasterKeys(ctx, c, s.store, log); err != nil {
 		return s, fmt.Errorf("master key: %w", err)
 	}
+	warnOfModes(c, log)
 	sealer := s.masterKeys.sealer
 	s.store.SealWith(s.masterKeys.forStore())
 	root, err := loadRootKey(ctx, c, s.store, sealer)
@@ -288,7 +289,7 @@ func (s *Server) serve(plane *control.Plane, k *keys) {
 		Federation: s.consoleSignIn(tokens, g), FederationName: s.config.signInName(), URL: s.URL,
 	})
 	s.listenAndServe(&routes{
-		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier), states: g.limited(s.states.Handler()), metrics: s.metrics.handler(), console: pages,
+		api: s.metrics.inFlight(s.tracer.calls(handler)), buckets: s.buckets.Handler(verifier, g.bucket), states: g.limited(s.states.Handler()), metrics: s.metrics.handler(), console: pages,
 		webhooks: g.limited(&webhooks{store: s.store, sealer: k.sealer, log: s.log}), sts: tokens, ready: s.ready,
 	})
 	s.http.RegisterOnShutdown(pages.Stop) // it would wait for them for ever
@@ -376,7 +377,7 @@ func (s *Server) ready(ctx context.Context) error {
 
 // buckets is the built-in bucket store.
 type buckets interface {
-	Handler(*auth.Verifier) http.Handler
+	Handler(*auth.Verifier, func(*http.Request, bucketstore.Call)) http.Handler
 	Object(ctx context.Context, account, bucket, key string) (io.ReadCloser, int64, error)
 	Close() error
 }

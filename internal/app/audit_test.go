@@ -3,12 +3,15 @@ package app
 import (
 	"database/sql"
 	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hadronhq/hadron/internal/api"
+	"github.com/hadronhq/hadron/internal/auth"
 )
 
 // audited lists what the log has recorded of an operation, newest first.
@@ -176,5 +179,64 @@ func TestFailedSignaturesAreLimited(t *testing.T) {
 	other := f.clientOf(signedBy{id: "AKIAOTHEROTHEROTHERO", secret: "wrong"})
 	if _, err := other.ListServices(ctx, &api.ListServicesInput{}); code(err) != "UnrecognizedClientException" {
 		t.Errorf("another key: %v", err)
+	}
+}
+
+// What the bucket store changes and refuses is in the same log.
+func TestBucketCallsAreAudited(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	reader := f.user(t, "reader", `{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}`)
+	send := func(k signedBy, method, path, body string) int {
+		t.Helper()
+		r := must(http.NewRequestWithContext(t.Context(), method, f.server.URL+path, strings.NewReader(body)))(t)
+		if err := auth.Sign(r, []byte(body), k.id, k.secret, k.token, region, "s3", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		res := must(http.DefaultClient.Do(r))(t)
+		res.Body.Close()
+		return res.StatusCode
+	}
+	root := f.root()
+	send(root, "PUT", "/bundles", "")
+	send(root, "PUT", "/bundles/a/b.tar.gz", "secret content")
+	send(root, "POST", "/bundles/up?uploads", "")
+	send(reader, "GET", "/bundles/a/b.tar.gz", "") // reading is not recorded
+	send(reader, "DELETE", "/bundles/a/b.tar.gz", "")
+	send(reader, "GET", "/bundles?list-type=2", "")
+	send(signedBy{id: root.id, secret: "wrong"}, "PUT", "/bundles/x", "")
+	send(root, "DELETE", "/bundles/a/b.tar.gz", "")
+	type record struct{ Name, Code, Resource, By string }
+	var got []record
+	for _, e := range must(f.ListAuditEvents(t.Context(), &api.ListAuditEventsInput{OldestFirst: api.Ptr(true)}))(t).Events {
+		var r struct {
+			EventName, EventSource, ErrorCode string
+			Resources                         []struct{ ARN string }
+			UserIdentity                      struct{ Arn string }
+		}
+		if err := json.Unmarshal([]byte(*e.Record), &r); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(*e.Record, "secret content") {
+			t.Error("content is recorded")
+		}
+		if r.EventSource == "s3.amazonaws.com" {
+			resource := ""
+			if len(r.Resources) > 0 {
+				resource = strings.TrimPrefix(r.Resources[0].ARN, "arn:aws:s3:::")
+			}
+			got = append(got, record{r.EventName, r.ErrorCode, resource, r.UserIdentity.Arn[strings.LastIndex(r.UserIdentity.Arn, ":")+1:]})
+		}
+	}
+	want := []record{
+		{"CreateBucket", "", "bundles", "root"}, {"PutObject", "", "bundles/a/b.tar.gz", "root"}, {"CreateMultipartUpload", "", "bundles/up", "root"},
+		{"DeleteObject", "AccessDenied", "bundles/a/b.tar.gz", "user/reader"}, {"ListBucket", "AccessDenied", "bundles", "user/reader"},
+		{"PUT", "SignatureDoesNotMatch", "", ""}, {"DeleteObject", "", "bundles/a/b.tar.gz", "root"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the log (-want +got):\n%s", diff)
+	}
+	if out := must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t); !*out.Whole {
+		t.Errorf("the chain: %s", api.Value(out.Problem))
 	}
 }

@@ -198,9 +198,10 @@ func hostURL(scheme string, addr net.Addr) string {
 }
 
 // commandURL is where commands find the API: with TLS at the plain address,
-// because they would need to trust the certificate.
+// because they would need to trust the certificate. A container does not reach
+// that.
 func (s *Server) commandURL() string {
-	if s.plain != nil {
+	if s.plain != nil && s.config.ContainerRuntime == "" {
 		return s.local
 	}
 	return s.URL

@@ -301,3 +301,15 @@ func (k MasterKeys) Without(ids ...string) (rest MasterKeys) {
 	}
 	return rest
 }
+
+// warnOfModes says what of the data folder others than the server's user may
+// read or change.
+func warnOfModes(c Config, log *slog.Logger) {
+	for _, path := range []string{c.Data, MasterKeyFile(c.Data, c.MasterKeyFile), CredentialsFile(c.Data), filepath.Join(c.Data, "hadron.db")} {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o077 == 0 || path == c.Data && info.Mode().Perm()&0o022 == 0 {
+			continue // a folder that others may look into: its files are not theirs to read
+		}
+		log.Warn("others on this machine may read or change what is the server's: chmod go-rwx", "path", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"slices"
@@ -238,4 +239,25 @@ func base64Key() (string, error) {
 	}
 	text, err := os.ReadFile(file.Name())
 	return string(text), err
+}
+
+func TestModesOfTheDataFolderAreLookedAt(t *testing.T) {
+	t.Parallel()
+	said := &lines{}
+	log := slog.New(slog.NewTextHandler(said, nil))
+	f := start(t)
+	c := f.server.config
+	warnOfModes(c, log)
+	if said.text.Len() > 0 {
+		t.Errorf("of a new folder: %s", said.text.String())
+	}
+	for path, mode := range map[string]os.FileMode{c.Data: 0o777, MasterKeyFile(c.Data, ""): 0o644} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	warnOfModes(c, log)
+	if n := said.count("others on this machine may read or change"); n != 2 {
+		t.Errorf("%d warnings: %s", n, said.text.String())
+	}
 }

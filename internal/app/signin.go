@@ -11,6 +11,7 @@ import (
 
 	"github.com/hadronhq/hadron/internal/auth"
 	"github.com/hadronhq/hadron/internal/awsjson"
+	"github.com/hadronhq/hadron/internal/bucketstore"
 	"github.com/hadronhq/hadron/internal/control"
 	"github.com/hadronhq/hadron/internal/store"
 	"github.com/hadronhq/hadron/internal/sts"
@@ -182,6 +183,30 @@ func (g *guard) sts(ctx context.Context, r *http.Request, c sts.Call) {
 		return
 	}
 	g.plane.AuditAlone(ctx, e)
+}
+
+// bucket records what the bucket store has changed and refused. Parts of an
+// upload are not: its end tells of the object.
+func (g *guard) bucket(r *http.Request, c bucketstore.Call) {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if c.Name == "UploadPart" && c.Code == "" || reads && c.Code != "AccessDenied" && c.Principal.ARN != "" || c.Code == "SlowDown" {
+		return
+	}
+	e := control.AuditEvent{
+		Principal: c.Principal, Source: "s3.amazonaws.com", Name: c.Name, RequestID: c.RequestID, ReadOnly: reads, Resource: c.ARN(),
+		Parameters: map[string]string{"bucketName": c.Bucket, "key": c.Key}, Code: c.Code, Message: c.Message,
+	}
+	if c.Principal.ARN == "" {
+		host, _ := pairOf(r)
+		g.mu.Lock()
+		record := limiter(&g.hosts, host).Allow()
+		g.mu.Unlock()
+		if !record {
+			return
+		}
+		e.Principal = g.stranger(r)
+	}
+	g.plane.AuditAlone(r.Context(), e)
 }
 
 // AuditHash is the hash of a record of the audit log, given the one before it.

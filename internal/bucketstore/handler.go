@@ -1,6 +1,7 @@
 package bucketstore
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/hadronhq/hadron/internal/auth"
 )
@@ -16,14 +18,77 @@ import (
 //
 // It wants to see request paths as they came: a mux that cleans paths breaks
 // keys such as "a//b" and "../x", which are ordinary keys.
-func (s *Store) Handler(v *auth.Verifier) http.Handler {
-	return &handler{store: s, log: s.log, verifier: v}
+func (s *Store) Handler(v *auth.Verifier, told func(*http.Request, Call)) http.Handler {
+	return &handler{store: s, log: s.log, verifier: v, told: told}
+}
+
+// Call is a call that has been answered.
+type Call struct {
+	Principal     auth.Principal // zero if nobody was recognized
+	Name          string         // of the operation, as S3 has it
+	Bucket, Key   string
+	RequestID     string
+	Code, Message string // of a refusal; empty for success
+}
+
+// ARN is that of the object or bucket.
+func (c Call) ARN() string {
+	switch {
+	case c.Key != "":
+		return objectARN(c.Bucket, c.Key)
+	case c.Bucket != "":
+		return bucketARN(c.Bucket)
+	}
+	return ""
+}
+
+// tell tells of a call that was answered, with err if it was refused.
+func (h *handler) tell(w *response, r *http.Request, c *call, err error) {
+	if h.told == nil {
+		return
+	}
+	done := Call{RequestID: w.Header().Get("X-Amz-Request-Id"), Name: r.Method}
+	if c != nil {
+		done.Principal, done.Bucket, done.Key, done.Name = c.principal, c.bucket, c.key, c.operation(r)
+	}
+	if err != nil {
+		f, ok := s3Failure(err)
+		if !ok {
+			f = errInternal
+		}
+		done.Code, done.Message = f.code, f.message
+	}
+	h.told(r, done)
+}
+
+// operation is the call's name in S3.
+func (c *call) operation(r *http.Request) string {
+	for _, o := range []struct {
+		method, subresource string
+		key                 bool
+		name                string
+	}{
+		{"POST", "uploads", true, "CreateMultipartUpload"}, {"PUT", "uploadId", true, "UploadPart"},
+		{"POST", "uploadId", true, "CompleteMultipartUpload"}, {"DELETE", "uploadId", true, "AbortMultipartUpload"},
+		{"PUT", "", false, "CreateBucket"}, {"DELETE", "", false, "DeleteBucket"}, {"POST", "delete", false, "DeleteObjects"},
+		{"DELETE", "", true, "DeleteObject"},
+	} {
+		if o.method == r.Method && o.subresource == c.subresource && o.key == (c.key != "") {
+			return o.name
+		}
+	}
+	if r.Method == http.MethodPut && c.subresource == "" && r.Header.Get("X-Amz-Copy-Source") != "" {
+		return "CopyObject"
+	}
+	_, name, _ := strings.Cut(c.action(r.Method), ":")
+	return cmp.Or(name, r.Method)
 }
 
 type handler struct {
 	store    shelves
 	log      *slog.Logger
 	verifier *auth.Verifier
+	told     func(*http.Request, Call) // nil: nobody
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +106,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			out.refuse(r, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	if err := h.serve(out, r); err != nil {
+	c, err := h.serve(out, r)
+	h.tell(out, r, c, err)
+	if err != nil {
 		if _, ok := s3Failure(err); !ok && r.Context().Err() == nil {
 			h.log.Error("bucket store", "method", r.Method, "err", err)
 		}
@@ -49,20 +116,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve answers a request, or an error if nothing was answered yet.
-func (h *handler) serve(w *response, r *http.Request) error {
+// serve answers a request, or an error if nothing was answered yet. The call is
+// nil if nobody was recognized, or nothing asked for.
+func (h *handler) serve(w *response, r *http.Request) (*call, error) {
 	// A copy, because the server looks at the body of its own request: were that
 	// replaced, it would wait for a body it never asked the client to go on with.
 	r = r.WithContext(r.Context())
 	principal, err := h.verifier.VerifyS3(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c, err := parse(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.principal = principal
+	return c, h.carryOut(w, r, c)
+}
+
+func (h *handler) carryOut(w *response, r *http.Request, c *call) error {
 	if err := c.authorize(r); err != nil {
 		return err
 	}
@@ -73,11 +145,11 @@ func (h *handler) serve(w *response, r *http.Request) error {
 			return err
 		}
 	case c.bucket != "":
-		if _, err := h.store.bucket(principal.AccountID, c.bucket); err != nil {
+		if _, err := h.store.bucket(c.principal.AccountID, c.bucket); err != nil {
 			return err
 		}
-		if principal.Region != "" {
-			w.Header().Set("X-Amz-Bucket-Region", principal.Region)
+		if c.principal.Region != "" {
+			w.Header().Set("X-Amz-Bucket-Region", c.principal.Region)
 		}
 	}
 	switch {

@@ -71,8 +71,8 @@ func OpenShared(ctx context.Context, db *store.Store, temp string, opts Options)
 }
 
 // Handler serves the buckets by S3's protocol.
-func (s *Shared) Handler(v *auth.Verifier) http.Handler {
-	return &handler{store: s, log: s.log, verifier: v}
+func (s *Shared) Handler(v *auth.Verifier, told func(*http.Request, Call)) http.Handler {
+	return &handler{store: s, log: s.log, verifier: v, told: told}
 }
 
 // Object opens an object, as Store.Object does.

@@ -49,7 +49,7 @@ func (k keySet) Key(_ context.Context, id, _ string) (auth.Key, bool, error) {
 // tested is a Store, or a Shared.
 type tested interface {
 	shelves
-	Handler(*auth.Verifier) http.Handler
+	Handler(*auth.Verifier, func(*http.Request, Call)) http.Handler
 	Object(ctx context.Context, accountID, bucket, key string) (io.ReadCloser, int64, error)
 	Close() error
 }
@@ -114,7 +114,7 @@ func serve(t *testing.T, dir string, opts Options) *server {
 		root:   {Secret: secret, AccountID: account, ARN: "arn:aws:iam::000000000000:root"},
 		other:  {Secret: secret, AccountID: "111111111111", ARN: "arn:aws:iam::111111111111:root"},
 		reader: {Secret: secret, AccountID: account, ARN: "arn:aws:iam::000000000000:user/reader", Policy: policy},
-	}}))
+	}}, nil))
 	t.Cleanup(web.Close)
 	return &server{store, t, dir, web.URL}
 }
@@ -729,7 +729,7 @@ func (brokenKeys) Key(context.Context, string, string) (auth.Key, bool, error) {
 func TestPanicsAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := withBucket(t)
-	h := s.Handler(&auth.Verifier{Keys: brokenKeys{}})
+	h := s.Handler(&auth.Verifier{Keys: brokenKeys{}}, nil)
 	r := httptest.NewRequest("GET", "/bundles/k", bytes.NewReader(nil))
 	if err := auth.Sign(r, nil, root, secret, "", "eu-west-1", "s3", time.Now()); err != nil {
 		t.Fatal(err)
