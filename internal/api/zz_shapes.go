@@ -4411,6 +4411,8 @@ var shapes = awsjson.Link([]awsjson.Shape{
 		Members: []awsjson.Member{
 			{Name: "hash", ShapeID: shapeAuditHash},
 			{Name: "problem", ShapeID: shapeAuditProblem},
+			{Name: "prunedHash", ShapeID: shapeAuditHash},
+			{Name: "prunedRecords", ShapeID: shapeAuditSequence},
 			{Name: "records", ShapeID: shapeAuditSequence, Required: true},
 			{Name: "whole", ShapeID: shapeAuditWhole, Required: true},
 		},

@@ -2892,8 +2892,10 @@ type VerifyAuditLogInput struct {
 
 // VerifyAuditLogOutput is a structure of the model.
 type VerifyAuditLogOutput struct {
-	Hash    *string `json:"hash,omitzero"`
-	Problem *string `json:"problem,omitzero"`
-	Records *int64  `json:"records,omitzero"` // required
-	Whole   *bool   `json:"whole,omitzero"`   // required
+	Hash          *string `json:"hash,omitzero"`
+	Problem       *string `json:"problem,omitzero"`
+	PrunedHash    *string `json:"prunedHash,omitzero"`
+	PrunedRecords *int64  `json:"prunedRecords,omitzero"`
+	Records       *int64  `json:"records,omitzero"` // required
+	Whole         *bool   `json:"whole,omitzero"`   // required
 }

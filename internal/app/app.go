@@ -199,6 +199,7 @@ func (s *Server) plane(ctx context.Context, c Config, engines engine.Set) (*cont
 	return control.New(ctx, control.Config{
 		Store: s.store, Bundles: s.library(c), Quotas: c.quotas(), StrictSpecs: c.StrictSpecs, Methods: methods, Throttled: throttle(c.ThrottleRate),
 		Preview: s.work.Preview, Sealer: s.keys.sealer, MasterKeys: s.masterKeys.status, CheckToken: checkToken, URL: s.URL, Logger: s.log, Cancelled: s.work.Stop,
+		AuditRetention: time.Duration(c.AuditRetention) * 24 * time.Hour,
 	})
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hadronhq/hadron/internal/api"
 	"github.com/hadronhq/hadron/internal/auth"
+	"github.com/hadronhq/hadron/internal/control"
 )
 
 // audited lists what the log has recorded of an operation, newest first.
@@ -136,31 +138,74 @@ func TestTheAuditLogShowsTampering(t *testing.T) {
 		"a shortened log":  {"DELETE FROM audit_records WHERE sequence = 3", "The log ends with record 2, but 3 were written."},
 		"a shortened log with its head": {`DELETE FROM audit_records WHERE sequence = 3;
 			UPDATE audit_heads SET sequence = 2, hash = (SELECT hash FROM audit_records WHERE sequence = 2)`, "The log was not written by this server: its end is not sealed with the master key."},
+		"a log pruned by somebody, with the seal of its end": {`UPDATE audit_heads SET pruned_sequence = 3, pruned_hash = hash, pruned_seal = seal; DELETE FROM audit_records`,
+			"The log was not pruned by this server: its beginning is not sealed with the master key."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t)
-			for _, name := range []string{"app", "web", "job"} {
-				must(f.CreateServiceTemplate(t.Context(), &api.CreateServiceTemplateInput{Name: &name}))(t)
-			}
-			must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t) // links all there is
-			driver, database := "sqlite", "file:"+filepath.Join(f.server.config.Data, "hadron.db")+"?_pragma=busy_timeout(10000)"
-			if onPostgres() {
-				driver, database = "pgx", f.server.config.Database
-			}
-			db, err := sql.Open(driver, database)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			if _, err := db.Exec(tt.statement); err != nil {
-				t.Fatal(err)
-			}
+			f.threeAuditRecords(t)
+			f.inDatabase(t, tt.statement)
 			out := must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t)
 			if *out.Whole || api.Value(out.Problem) != tt.want {
 				t.Errorf("whole %v, problem %q; want %q", *out.Whole, api.Value(out.Problem), tt.want)
 			}
 		})
+	}
+}
+
+// threeAuditRecords are linked into the log.
+func (f *fixture) threeAuditRecords(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"app", "web", "job"} {
+		must(f.CreateServiceTemplate(t.Context(), &api.CreateServiceTemplateInput{Name: &name}))(t)
+	}
+	if out := must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t); *out.Records != 3 || !*out.Whole {
+		t.Fatalf("%+v", out)
+	}
+}
+
+// inDatabase does what somebody can who has the database.
+func (f *fixture) inDatabase(t *testing.T, statements string) {
+	t.Helper()
+	driver, database := "sqlite", "file:"+filepath.Join(f.server.config.Data, "hadron.db")+"?_pragma=busy_timeout(10000)"
+	if onPostgres() {
+		driver, database = "pgx", f.server.config.Database
+	}
+	db, err := sql.Open(driver, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOldAuditRecordsArePrunedAndTheRestIsWhole(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.threeAuditRecords(t)
+	f.inDatabase(t, "UPDATE audit_records SET at = at - 172800000000 WHERE sequence < 3")
+	events := func() []api.AuditEvent {
+		return must(f.ListAuditEvents(t.Context(), &api.ListAuditEventsInput{OldestFirst: api.Ptr(true)}))(t).Events
+	}
+	second := *events()[1].Hash
+	plane, err := control.New(t.Context(), control.Config{Store: f.server.store, Sealer: f.server.keys.sealer, Logger: f.server.log, AuditRetention: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go plane.KeepAudit(ctx)
+	eventually(t, "the old records are pruned", func() bool { return len(events()) == 1 })
+	out := must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t)
+	if !*out.Whole || *out.Records != 3 || *out.PrunedRecords != 2 || *out.PrunedHash != second || *events()[0].Sequence != 3 {
+		t.Errorf("%+v", out)
+	}
+	must(f.CreateServiceTemplate(t.Context(), &api.CreateServiceTemplateInput{Name: p("more")}))(t)
+	if out := must(f.VerifyAuditLog(t.Context(), &api.VerifyAuditLogInput{}))(t); !*out.Whole || *out.Records != 4 {
+		t.Errorf("one that came later: %+v", out)
 	}
 }
 

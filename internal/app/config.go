@@ -100,6 +100,10 @@ type Config struct {
 	// burst of twice as many; more are answered ThrottlingException, which SDKs
 	// wait and try again for. 0 does not limit.
 	ThrottleRate int `setting:"throttle-rate" default:"0"`
+	// AuditRetention is for how many days records of the audit log are kept; older
+	// ones are removed from its beginning, and what is left can still be verified.
+	// 0 keeps all. Export them first (hadron audit export).
+	AuditRetention int `setting:"audit-retention" default:"0"`
 	// GitPollInterval is how often, in seconds, linked repositories and open pull
 	// requests are looked at; webhooks tell of changes at once.
 	GitPollInterval int `setting:"git-poll-interval" default:"60"`
@@ -291,6 +295,9 @@ func (c Config) Check() error {
 	}
 	if _, err := c.workLimits(); err != nil {
 		fail("work-limits", "%v", err)
+	}
+	if c.AuditRetention < 0 {
+		fail("audit-retention", "%d is not a number of days", c.AuditRetention)
 	}
 	if c.GitPollInterval < 1 {
 		fail("git-poll-interval", "%d is not a positive number of seconds", c.GitPollInterval)

@@ -184,6 +184,9 @@ var sealedColumns = []store.SealedColumn{
 	{Table: "audit_heads", Column: "seal", Of: []string{"account", "sequence", "hash"}, Key: 1, Name: func(of []string) string {
 		return "audit head " + strings.Join(of, " ")
 	}},
+	{Table: "audit_heads", Column: "pruned_seal", Of: []string{"account", "pruned_sequence", "pruned_hash"}, Key: 1, Name: func(of []string) string {
+		return "audit pruned " + strings.Join(of, " ")
+	}},
 	{Table: "meta", Column: "value", Of: []string{"name"}, Key: 1, Name: func(of []string) string { return of[0] }, Where: "name = '" + masterKeyCheck + "'"},
 }
 

@@ -111,6 +111,7 @@ var usage = map[string]string{
 	"sign-in-client-secret":       "its secret there; better given by HADRON_SIGN_IN_CLIENT_SECRET",
 	"sign-in-scopes":              "what the provider is asked for besides openid",
 	"sign-in-roles":               "roles that people become who sign in: the first that trusts them",
+	"audit-retention":             "days for which records of the audit log are kept; 0 is for ever",
 	"sandbox":                     "keep what templates run from the server's files: auto, require or off",
 	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",
 	"cloudformation-endpoint":     "base URL of CloudFormation, if not AWS's",

@@ -165,7 +165,7 @@ number, hash and the hash before it: "hadron audit verify FILE" can check them a
 		if err != nil {
 			return err
 		}
-		previous := ""
+		previous, begun := "", false
 		in := &api.ListAuditEventsInput{OldestFirst: api.Ptr(true), MaxResults: api.Ptr(int64(1000))}
 		return a.eachEvent(cmd, in, 0, func(e api.AuditEvent) error {
 			var record struct {
@@ -174,6 +174,14 @@ number, hash and the hash before it: "hadron audit verify FILE" can check them a
 			if err := json.Unmarshal([]byte(api.Value(e.Record)), &record); err != nil {
 				return err
 			}
+			if !begun && api.Value(e.Sequence) > 1 { // those before were pruned
+				whole, err := a.client().VerifyAuditLog(cmd.Context(), &api.VerifyAuditLogInput{})
+				if err != nil {
+					return a.explain(err)
+				}
+				previous = api.Value(whole.PrunedHash)
+			}
+			begun = true
 			line := exported{record.Account, api.Value(e.Sequence), previous, api.Value(e.Hash), json.RawMessage(api.Value(e.Record))}
 			previous = line.Hash
 			return t.writeLine(line)
@@ -215,6 +223,9 @@ tell whether records are missing at the end. Exit status 1 means that it is not 
 			}
 		} else if api.Value(out.Whole) {
 			fmt.Fprintf(t.stdout, "The log is whole: %d records, the last with hash %s.\n", api.Value(out.Records), api.Value(out.Hash))
+			if n := api.Value(out.PrunedRecords); n > 0 {
+				fmt.Fprintf(t.stdout, "The first %d of them were pruned before, the last of those with hash %s.\n", n, api.Value(out.PrunedHash))
+			}
 		}
 		switch {
 		case api.Value(out.Whole):
@@ -243,7 +254,7 @@ func (t *tool) verifyExport(file string) (*api.VerifyAuditLogOutput, error) {
 	}
 	lines := bufio.NewScanner(source)
 	lines.Buffer(nil, maxRecord)
-	var last exported
+	var last, pruned exported
 	problem := func(format string, args ...any) (*api.VerifyAuditLogOutput, error) {
 		return &api.VerifyAuditLogOutput{Records: &last.Sequence, Hash: &last.Hash, Whole: api.Ptr(false), Problem: api.Ptr(fmt.Sprintf(format, args...))}, nil
 	}
@@ -251,6 +262,10 @@ func (t *tool) verifyExport(file string) (*api.VerifyAuditLogOutput, error) {
 		var e exported
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return nil, fmt.Errorf("%s:%d: not a line of an export: %w", file, n, err)
+		}
+		if n == 1 && e.Sequence > 1 { // what came before was pruned, or is in another file
+			last.Sequence, last.Hash = e.Sequence-1, e.PreviousHash
+			pruned = last
 		}
 		switch {
 		case e.Sequence != last.Sequence+1 || e.PreviousHash != last.Hash || n > 1 && e.Account != last.Account:
@@ -260,7 +275,11 @@ func (t *tool) verifyExport(file string) (*api.VerifyAuditLogOutput, error) {
 		}
 		last = e
 	}
-	return &api.VerifyAuditLogOutput{Records: &last.Sequence, Hash: &last.Hash, Whole: api.Ptr(true)}, lines.Err()
+	out := &api.VerifyAuditLogOutput{Records: &last.Sequence, Hash: &last.Hash, Whole: api.Ptr(true)}
+	if pruned.Sequence > 0 {
+		out.PrunedRecords, out.PrunedHash = &pruned.Sequence, &pruned.Hash
+	}
+	return out, lines.Err()
 }
 
 // instantFlag reads an instant, or how long ago it was.

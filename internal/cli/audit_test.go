@@ -45,5 +45,11 @@ func TestAuditLogIsListedExportedAndVerified(t *testing.T) {
 	if r := verify(strings.Replace(export, `"readOnly":false`, `"readOnly":true`, 1)).wantCode(t, 1); !strings.Contains(r.stderr, "Record 1 is not as it was written") {
 		t.Errorf("a changed record: %q", r.stderr)
 	}
+	if r := verify(lines[1]+lines[2]).wantCode(t, 0); !strings.Contains(r.stdout, "The first 1 of them were pruned") {
+		t.Errorf("a log without its beginning: %q", r.stdout)
+	}
+	if r := verify(strings.Replace(lines[1], `"previousHash":"`, `"previousHash":"0`, 1)+lines[2]).wantCode(t, 1); !strings.Contains(r.stderr, "Record 2 is not as it was written") {
+		t.Errorf("a log with another beginning: %q", r.stderr)
+	}
 	hadron(t, nil, "audit", "list", "--since", "yesterday").wantCode(t, 2)
 }

@@ -183,8 +183,13 @@ func (p *Plane) Audit(ctx context.Context, tx *store.Tx, e AuditEvent) error {
 // linkEvery is how long a record waits for its place in the chain at most.
 const linkEvery = time.Second
 
-// KeepAudit links what has been recorded until ctx ends.
+// pruneEvery is how often records are looked for that are older than is kept.
+const pruneEvery = time.Hour
+
+// KeepAudit links what has been recorded, and prunes what is older than is kept,
+// until ctx ends.
 func (p *Plane) KeepAudit(ctx context.Context) {
+	var pruned time.Time
 	for tick := time.NewTicker(linkEvery); ; {
 		select {
 		case <-ctx.Done():
@@ -195,7 +200,33 @@ func (p *Plane) KeepAudit(ctx context.Context) {
 		if err := p.linkAudit(ctx); err != nil && ctx.Err() == nil {
 			p.Logger.WarnContext(ctx, "the audit log could not be linked; it is tried again", "err", err)
 		}
+		if p.AuditRetention <= 0 || time.Since(pruned) < pruneEvery {
+			continue
+		}
+		pruned = time.Now()
+		if err := p.pruneAudit(ctx); err != nil && ctx.Err() == nil {
+			p.Logger.WarnContext(ctx, "the audit log could not be pruned; it is tried again", "err", err)
+		}
 	}
+}
+
+// pruneAudit removes the records of all accounts that are older than is kept.
+func (p *Plane) pruneAudit(ctx context.Context) error {
+	var accounts []string
+	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
+		accounts, err = tx.AuditedAccounts(ctx)
+		return err
+	})
+	before := p.now().Add(-p.AuditRetention)
+	for _, account := range accounts {
+		for n := listBatch; n == listBatch && err == nil; {
+			err = p.Store.Update(ctx, func(tx *store.Tx) (err error) {
+				n, err = tx.PruneAudit(ctx, account, before, listBatch, p.sealPruned)
+				return err
+			})
+		}
+	}
+	return err
 }
 
 // linkAudit links all records that wait.
@@ -223,6 +254,13 @@ func headName(h store.AuditHead) string {
 }
 
 func (p *Plane) sealHead(h store.AuditHead) string { return p.Sealer.Seal("", headName(h)) }
+
+// prunedName is not a head's: the seal of an old head must not serve to prune.
+func prunedName(h store.AuditHead) string {
+	return fmt.Sprintf("audit pruned %s %d %s", h.Account, h.Sequence, h.Hash)
+}
+
+func (p *Plane) sealPruned(h store.AuditHead) string { return p.Sealer.Seal("", prunedName(h)) }
 
 // record is the event in the shape of CloudTrail's records.
 func (e AuditEvent) record(at time.Time, id string) map[string]any {
@@ -331,7 +369,8 @@ func toAuditEvent(r store.AuditRecord) api.AuditEvent {
 }
 
 // VerifyAuditLog goes through the audit log of the caller's account and says
-// whether it is whole: every record is there and as it was written. Denied.
+// whether it is whole: every record is there and as it was written, but for those
+// that were pruned, being older than is kept. Denied.
 func (p *Plane) VerifyAuditLog(ctx context.Context, _ *api.VerifyAuditLogInput) (*api.VerifyAuditLogOutput, error) {
 	if err := p.permit(ctx, lookupEvents, anyResource); err != nil {
 		return nil, err
@@ -341,9 +380,17 @@ func (p *Plane) VerifyAuditLog(ctx context.Context, _ *api.VerifyAuditLogInput) 
 	}
 	account := scopeOf(ctx).Account
 	var last store.AuditRecord
+	var pruned store.AuditHead
 	problem := ""
 	err := p.Store.View(ctx, func(tx *store.Tx) (err error) {
-		last, problem, err = verifyChain(ctx, tx, account)
+		if pruned, err = tx.AuditPruned(ctx, account); err != nil {
+			return err
+		}
+		if pruned.Sequence > 0 && p.sealBroken(pruned, prunedName(pruned)) {
+			problem = "The log was not pruned by this server: its beginning is not sealed with the master key."
+			return nil
+		}
+		last, problem, err = verifyChain(ctx, tx, account, pruned)
 		if err != nil || problem != "" {
 			return err
 		}
@@ -353,23 +400,27 @@ func (p *Plane) VerifyAuditLog(ctx context.Context, _ *api.VerifyAuditLogInput) 
 			return err
 		case head.Sequence != last.Sequence || head.Hash != last.Hash:
 			problem = fmt.Sprintf("The log ends with record %d, but %d were written.", last.Sequence, head.Sequence)
-		case head.Sequence > 0 && p.sealBroken(head):
+		case head.Sequence > 0 && p.sealBroken(head, headName(head)):
 			problem = "The log was not written by this server: its end is not sealed with the master key."
 		}
 		return nil
 	})
 	out := &api.VerifyAuditLogOutput{Records: &last.Sequence, Hash: text(last.Hash), Whole: api.Ptr(problem == ""), Problem: text(problem)}
+	if pruned.Sequence > 0 {
+		out.PrunedRecords, out.PrunedHash = &pruned.Sequence, &pruned.Hash
+	}
 	return out, err
 }
 
-func (p *Plane) sealBroken(h store.AuditHead) bool {
-	_, err := p.Sealer.Open(h.Seal, headName(h))
+func (p *Plane) sealBroken(h store.AuditHead, name string) bool {
+	_, err := p.Sealer.Open(h.Seal, name)
 	return err != nil
 }
 
-// verifyChain follows a chain to its last record, or to the first that is not
-// as it was written.
-func verifyChain(ctx context.Context, tx *store.Tx, account string) (last store.AuditRecord, problem string, err error) {
+// verifyChain follows a chain, from behind what was pruned, to its last record, or
+// to the first that is not as it was written.
+func verifyChain(ctx context.Context, tx *store.Tx, account string, pruned store.AuditHead) (last store.AuditRecord, problem string, err error) {
+	last.Sequence, last.Hash = pruned.Sequence, pruned.Hash
 	for {
 		rows, err := tx.AuditRecords(ctx, account, store.AuditFilter{}, true, last.Sequence, listBatch)
 		if err != nil || len(rows) == 0 {

@@ -66,7 +66,9 @@ type Config struct {
 	Sealer  *auth.Sealer // keeps users' secrets
 	// MasterKeys says which keys the Sealer has, and what is sealed with which.
 	MasterKeys func(context.Context) (MasterKeys, error)
-	URL        string // how others reach this server, without a slash at the end
+	// AuditRetention is for how long records of the audit log are kept; 0: for ever.
+	AuditRetention time.Duration
+	URL            string // how others reach this server, without a slash at the end
 	// CheckToken refuses credentials that a kind of git server can't use, with
 	// the reason; nil: none are.
 	CheckToken func(kind proton.ConnectionKind, token auth.Secret) error

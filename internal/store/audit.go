@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -117,6 +118,60 @@ func (tx *Tx) AuditHead(ctx context.Context, account string) (AuditHead, bool, e
 		return h, false, nil
 	}
 	return h, err == nil, err
+}
+
+// AuditPruned reads the last link that was pruned from the beginning of an
+// account's log; its number is 0 if none was.
+func (tx *Tx) AuditPruned(ctx context.Context, account string) (AuditHead, error) {
+	h := AuditHead{Account: account}
+	err := tx.queryRow(ctx, "SELECT pruned_sequence, pruned_hash, pruned_seal FROM audit_heads WHERE account = ?", []any{account}, []any{&h.Sequence, &h.Hash, &h.Seal})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return h, err
+}
+
+// AuditedAccounts are the accounts that have a log.
+func (tx *Tx) AuditedAccounts(ctx context.Context) (accounts []string, err error) {
+	rows, err := tx.query(ctx, "SELECT account FROM audit_heads ORDER BY account")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var account string
+		if err := rows.Scan(&account); err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, account)
+	}
+	return accounts, rows.Err()
+}
+
+// PruneAudit removes up to limit records from the beginning of an account's log
+// that are from before a time, and answers how many. seal signs the last of them,
+// behind which the log begins from now on.
+func (tx *Tx) PruneAudit(ctx context.Context, account string, before time.Time, limit int, seal func(AuditHead) string) (int, error) {
+	rows, err := tx.AuditRecords(ctx, account, AuditFilter{}, true, 0, limit)
+	if err != nil {
+		return 0, err
+	}
+	n := slices.IndexFunc(rows, func(r AuditRecord) bool { return !r.At.Before(before) })
+	if n < 0 {
+		n = len(rows)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	last := AuditHead{Account: account, Sequence: rows[n-1].Sequence, Hash: rows[n-1].Hash}
+	_, err = tx.exec(ctx, "UPDATE audit_heads SET pruned_sequence = ?, pruned_hash = ?, pruned_seal = ? WHERE account = ?", last.Sequence, last.Hash, seal(last), account)
+	if err == nil {
+		_, err = tx.exec(ctx, "DELETE FROM audit_records WHERE account = ? AND sequence <= ?", account, last.Sequence)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("prune the audit log: %w", err)
+	}
+	return n, nil
 }
 
 // AuditFilter restricts a list of records; empty fields do not.
