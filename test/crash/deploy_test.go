@@ -92,25 +92,36 @@ func (u *user) call(do func(*api.Client) error, doneSays ...string) bool {
 
 // becomes waits until an environment is deployed, or gone.
 func (u *user) becomes(name, want string) bool {
+	return u.comesTo("environment "+name, want, func(c *api.Client) (string, error) {
+		out, err := c.GetEnvironment(u.t.Context(), &api.GetEnvironmentInput{Name: &name})
+		if err != nil {
+			return "", err
+		}
+		return string(*out.Environment.DeploymentStatus), nil
+	})
+}
+
+// comesTo waits until what is read has a status, or is refused with that code.
+func (u *user) comesTo(what, want string, read func(*api.Client) (string, error)) bool {
 	last := "IN_PROGRESS"
 	for time.Now().Before(u.until) {
-		out, err := u.c.nodes[rand.N(len(u.c.nodes))].client().GetEnvironment(u.t.Context(), &api.GetEnvironmentInput{Name: &name})
+		status, err := read(u.c.nodes[rand.N(len(u.c.nodes))].client())
 		refusal, refused := errors.AsType[*awsjson.Error](err)
 		switch {
 		case err == nil:
-			last = string(*out.Environment.DeploymentStatus)
+			last = status
 		case refused:
 			last = refusal.Code
 		}
 		if last == want {
 			return true
 		}
-		if last != "IN_PROGRESS" && last != "DELETE_IN_PROGRESS" && last != "SUCCEEDED" && last != "InternalServerException" {
+		if !strings.HasSuffix(last, "IN_PROGRESS") && last != "SUCCEEDED" && last != "ACTIVE" && last != "InternalServerException" {
 			break
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	u.t.Errorf("environment %s is %s; want %s", name, last, want)
+	u.t.Errorf("%s is %s; want %s", what, last, want)
 	u.count.lost.Add(1)
 	return false
 }
@@ -131,12 +142,18 @@ func (u *user) live(name string) bool {
 			return err
 		}, "ConflictException", "ResourceNotFoundException") &&
 		u.becomes(name, "ResourceNotFoundException")
-	if !ok {
-		return false
+	if ok {
+		u.countRuns(name, name+".*", 3)
 	}
-	files, _ := filepath.Glob(filepath.Join(string(u.marks), name+".*"))
-	if len(files) < 3 {
-		u.t.Errorf("%s was made, changed and removed by %d runs", name, len(files))
+	return ok
+}
+
+// countRuns looks at the notes of all runs of something, of which there must be as
+// many as it was deployed, or more: an update whose answer was lost is made again.
+func (u *user) countRuns(what, pattern string, atLeast int) {
+	files, _ := filepath.Glob(filepath.Join(string(u.marks), pattern))
+	if len(files) < atLeast {
+		u.t.Errorf("%s was made, changed and removed by %d runs", what, len(files))
 		u.count.lost.Add(1)
 	}
 	for _, file := range files {
@@ -152,7 +169,6 @@ func (u *user) live(name string) bool {
 			u.t.Errorf("the commands of %s ended %d times", file, n)
 		}
 	}
-	return true
 }
 
 // mortal has a node die and start again until ctx ends: after some time, also
@@ -203,6 +219,7 @@ func TestKilledServersLoseNothingTheyAcknowledged(t *testing.T) {
 		for n := range installations {
 			c := newCluster(t, database, nodes)
 			c.nodes[0].publish(m.perRun("0.1")...)
+			c.nodes[0].publishService(m.perService("0.1")...)
 			for _, node := range c.nodes {
 				node.kill()
 				group.Go(func() { node.mortal(ctx, longest, count) })
@@ -210,7 +227,11 @@ func TestKilledServersLoseNothingTheyAcknowledged(t *testing.T) {
 			for client := range 3 {
 				group.Go(func() {
 					u := &user{t, c, m, count, until}
-					for life := 0; ctx.Err() == nil && u.live(fmt.Sprintf("e-%d-%d-%d", n, client, life)); life++ {
+					live := u.live
+					if client == 2 && long() { // a life of a quarter of a minute
+						live = u.liveService
+					}
+					for life := 0; ctx.Err() == nil && live(fmt.Sprintf("e-%d-%d-%d", n, client, life)); life++ {
 					}
 				})
 			}

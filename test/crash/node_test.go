@@ -231,18 +231,21 @@ func (s *node) put(path string, body []byte) {
 // publish registers and publishes the environment template "net" with commands.
 func (s *node) publish(commands ...string) {
 	s.t.Helper()
-	s.publishFiles(map[string]string{
-		"infrastructure/manifest.yaml": fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%[1]s]\n        deprovision: [%[1]s]\n",
-			`"`+strings.Join(commands, `", "`)+`"`),
-	})
+	s.publishFiles(map[string]string{"infrastructure/manifest.yaml": manifest(commands)})
+}
+
+func manifest(commands []string) string {
+	return fmt.Sprintf("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        image: any\n        provision: [%[1]s]\n        deprovision: [%[1]s]\n",
+		`"`+strings.Join(commands, `", "`)+`"`)
 }
 
 // publishFiles registers and publishes the environment template "net".
 func (s *node) publishFiles(files map[string]string) {
 	s.t.Helper()
 	ctx, c, name := s.t.Context(), s.client(), api.Ptr("net")
+	files["schema/schema.yaml"] = "schema:\n  format: {openapi: \"3.0.0\"}\n  environment_input_type: In\n  types:\n    In:\n      type: object\n      properties:\n        size: {type: string, default: s}\n"
 	s.put("/templates", nil)
-	s.put("/templates/net.tar.gz", environmentBundle(s.t, files))
+	s.put("/templates/net.tar.gz", pack(s.t, files))
 	_, err := c.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: name})
 	if err == nil {
 		_, err = c.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: name,
@@ -261,12 +264,11 @@ func (s *node) publishFiles(files map[string]string) {
 	}
 }
 
-func environmentBundle(t *testing.T, files map[string]string) []byte {
+func pack(t *testing.T, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	files["schema/schema.yaml"] = "schema:\n  format: {openapi: \"3.0.0\"}\n  environment_input_type: In\n  types:\n    In:\n      type: object\n      properties:\n        size: {type: string, default: s}\n"
 	for name, text := range files {
 		err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))})
 		if _, werr := w.Write([]byte(text)); err != nil || werr != nil {
