@@ -131,6 +131,16 @@ type Config struct {
 	// server's own files and processes: auto, where the machine allows
 	// namespaces; require, or the server does not start; or off.
 	Sandbox string `setting:"sandbox" default:"auto"`
+	// RunMemoryLimit is how many bytes of memory each process of what templates
+	// run (commands, OpenTofu, its providers) may have, 134217728 at least. 0 does
+	// not limit: what a provider needs nobody knows beforehand. It needs the
+	// sandbox; commands in containers have their runtime's own (container-options).
+	RunMemoryLimit int `setting:"run-memory-limit" default:"0"`
+	// RunFileLimit is how many bytes each file may have that what templates run
+	// writes, 1048576 at least; 0 does not limit. OpenTofu unpacks providers, some
+	// of which have several hundred megabytes. It needs the sandbox, and does not
+	// hold for commands in containers.
+	RunFileLimit int `setting:"run-file-limit" default:"0"`
 	// ContainerRuntime has commands (Proton's CodeBuild method) run in containers
 	// instead of on the server's machine: podman, docker, or another program that
 	// is called as they are, in PATH or by its path.
@@ -256,6 +266,7 @@ func (c Config) Check() error {
 	if c.Sandbox != "auto" && c.Sandbox != "require" && c.Sandbox != "off" {
 		fail("sandbox", "%q is not auto, require or off", c.Sandbox)
 	}
+	c.checkRunLimits(fail)
 	if (c.ContainerRuntime == "") != (c.ContainerImage == "") {
 		fail("container-runtime", "must be set together with container-image, or neither of them")
 	} else if c.ContainerImage != "" {

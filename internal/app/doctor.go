@@ -218,7 +218,7 @@ func (d *doctor) engines() {
 		d.found(Notable, "sandbox", "is switched off", "what templates run can read the server's files", "--sandbox auto")
 	case why == nil:
 		d.good("sandbox", "what templates run is kept from the server's files")
-	case d.Sandbox == "require":
+	case d.Sandbox == "require" || d.runLimits() != (sandbox.Limits{}):
 		d.found(Problem, "sandbox", "is required and cannot be had: the server does not start", why.Error(), "allow user namespaces on this machine (docs/security.md)")
 	default:
 		d.found(Notable, "sandbox", "cannot be had on this machine", why.Error(), "allow user namespaces on this machine (docs/security.md)")

@@ -46,7 +46,7 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 	}
 	commands, err := command.New(command.Driver{
 		Container: container,
-		Root:      filepath.Join(data, workFolder), Hide: hide, Keep: []string{QuickstartFolder(data)}, Key: k.runCredentials, Silence: s.silence(),
+		Root:      filepath.Join(data, workFolder), Hide: hide, Keep: []string{QuickstartFolder(data)}, Bounds: c.runLimits(), Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			if !c.CommandAssumeRole {
 				r.RoleARN = ""
@@ -71,7 +71,7 @@ func (s *Server) engines(c Config, k *keys) (engine.Set, error) {
 		return nil, fmt.Errorf("command engine: %w", err)
 	}
 	tofu, err := opentofu.New(opentofu.Driver{
-		Root: filepath.Join(data, "opentofu"), Hide: hide, Binary: c.Tofu, URL: s.local + tofustate.Prefix, States: s.states, Key: k.runCredentials, Silence: s.silence(),
+		Root: filepath.Join(data, "opentofu"), Hide: hide, Bounds: c.runLimits(), Binary: c.Tofu, URL: s.local + tofustate.Prefix, States: s.states, Key: k.runCredentials, Silence: s.silence(),
 		Credentials: func(ctx context.Context, r engine.Run) (map[string]string, error) {
 			return who.Variables(ctx, r.Region, r.RoleARN)
 		},
@@ -145,6 +145,9 @@ func (s *Server) hidden(c Config) (data string, hide []string, err error) {
 	if why := sandbox.Available(); why != nil {
 		if c.Sandbox == "require" {
 			return data, nil, fmt.Errorf("sandbox: what templates run cannot be kept from the server's files on this machine: %w", why)
+		}
+		if c.runLimits() != (sandbox.Limits{}) {
+			return data, nil, fmt.Errorf("run-memory-limit, run-file-limit: hold in the sandbox only, which this machine does not allow: %w", why)
 		}
 		s.log.Warn("what templates run is not kept from the server's files: this machine allows no sandbox; see docs/security.md", "err", why)
 		return data, nil, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/jobs"
 )
 
@@ -39,6 +40,31 @@ func (c Config) workLimits() (map[engine.Method]int, error) {
 		limits[method] = n
 	}
 	return limits, nil
+}
+
+// The least that limits of what templates run may be: with less, OpenTofu itself
+// does not start, or cannot write what it must.
+const (
+	leastRunMemory = 128 << 20
+	leastRunFile   = 1 << 20
+)
+
+func (c Config) checkRunLimits(fail func(setting, format string, args ...any)) {
+	check := func(setting string, n, least int) {
+		switch {
+		case n != 0 && n < least:
+			fail(setting, "%d is less than the %d bytes that OpenTofu needs; 0 does not limit", n, least)
+		case n != 0 && c.Sandbox == "off":
+			fail(setting, "holds in the sandbox only: set sandbox to auto or require")
+		}
+	}
+	check("run-memory-limit", c.RunMemoryLimit, leastRunMemory)
+	check("run-file-limit", c.RunFileLimit, leastRunFile)
+}
+
+// runLimits are those of what templates run.
+func (c Config) runLimits() sandbox.Limits {
+	return sandbox.Limits{Memory: int64(c.RunMemoryLimit), File: int64(c.RunFileLimit)}
 }
 
 // limitWork has engines that are limited given places of their own.

@@ -20,18 +20,8 @@ func TestCommandsDoNotReachWhatIsTheServers(t *testing.T) {
 	if err := sandbox.Available(); err != nil {
 		t.Skip("this machine allows no sandbox:", err)
 	}
-	c := DefaultConfig()
-	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
-	s, err := Start(t.Context(), c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	f := &fixture{server: s, account: c.AccountID, Client: client(s.URL, s.Root.AccessKeyID, s.Root.SecretAccessKey)}
+	f := startReal(t, func(*Config) {})
+	c, s := f.config, f.server
 	const canary = "canary-of-another-deployment"
 	other := filepath.Join(c.Data, "work", "0f0e0d0c-1111-2222-3333-444455556666", "job", "src", "secret")
 	if err := os.MkdirAll(filepath.Dir(other), 0o755); err != nil {
@@ -70,30 +60,10 @@ func TestCommandsDoNotReachWhatIsTheServers(t *testing.T) {
 		fmt.Fprintf(&script, "          - |\n            got=$( { %s; } 2>/dev/null | head -c 200 | tr -d '\\000' ) || true; if [ -n \"$got\" ]; then echo \"GOT-%d $got\"; else echo \"NONE-%d\"; fi\n", try, n, n)
 	}
 	script.WriteString("          - echo mine > $HOME/x && cat $HOME/x && pwd && echo OWN-FOLDER-WORKS\n")
-	ctx := t.Context()
-	f.put(t, "/templates", nil)
-	f.put(t, "/templates/net.tar.gz", pack(t, map[string]string{"schema/schema.yaml": environmentSchema, "infrastructure/manifest.yaml": script.String()}))
-	must(f.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: p("net")}))(t)
-	must(f.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: p("net"), Source: s3("net.tar.gz")}))(t)
-	eventually(t, "the version is registered", func() bool {
-		v := must(f.GetEnvironmentTemplateVersion(ctx, &api.GetEnvironmentTemplateVersionInput{TemplateName: p("net"), MajorVersion: p("1"), MinorVersion: p("0")}))(t)
-		if *v.EnvironmentTemplateVersion.Status == api.TemplateVersionStatusRegistrationFailed {
-			t.Fatal(*v.EnvironmentTemplateVersion.StatusMessage)
-		}
-		return *v.EnvironmentTemplateVersion.Status == api.TemplateVersionStatusDraft
-	})
-	must(f.UpdateEnvironmentTemplateVersion(ctx, &api.UpdateEnvironmentTemplateVersionInput{
-		TemplateName: p("net"), MajorVersion: p("1"), MinorVersion: p("0"), Status: api.Ptr(api.TemplateVersionStatusPublished)}))(t)
-	e := must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"), TemplateMajorVersion: p("1"), Spec: p("proton: EnvironmentSpec\nspec: {}\n")}))(t)
-	eventually(t, "the environment is deployed", func() bool {
-		e = &api.CreateEnvironmentOutput{Environment: must(f.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: p("one")}))(t).Environment}
-		return *e.Environment.DeploymentStatus != api.DeploymentStatusInProgress
-	})
-	log := must(f.ListDeploymentLogEvents(ctx, &api.ListDeploymentLogEventsInput{DeploymentId: e.Environment.LastAttemptedDeploymentId}))(t)
+	status, log := f.deployCommands(t, script.String())
 	said := map[string]bool{}
 	var all strings.Builder
-	for _, event := range log.Events {
-		line := strings.TrimSpace(*event.Message)
+	for _, line := range log {
 		fmt.Fprintln(&all, line)
 		kind, rest, _ := strings.Cut(line, "-")
 		number, what, _ := strings.Cut(rest, " ")
@@ -110,10 +80,110 @@ func TestCommandsDoNotReachWhatIsTheServers(t *testing.T) {
 			t.Errorf("nothing is known of %s", name)
 		}
 	}
-	if *e.Environment.DeploymentStatus != api.DeploymentStatusSucceeded || !strings.Contains(all.String(), "OWN-FOLDER-WORKS") {
-		t.Errorf("the run ended %s: %s", *e.Environment.DeploymentStatus, all.String())
+	if status != api.DeploymentStatusSucceeded || !strings.Contains(all.String(), "OWN-FOLDER-WORKS") {
+		t.Errorf("the run ended %s: %s", status, all.String())
 	}
 	if _, err := os.Stat(filepath.Join(data, "planted")); err == nil {
 		t.Error("the commands have written into the server's folder")
 	}
+}
+
+// What limits are set hold for the commands of a server's deployments, and its
+// log says what they are.
+func TestLimitsHoldForWhatTemplatesRun(t *testing.T) {
+	t.Parallel()
+	if err := sandbox.Available(); err != nil {
+		t.Skip("this machine allows no sandbox:", err)
+	}
+	f := startReal(t, func(c *Config) { c.RunMemoryLimit, c.RunFileLimit = leastRunMemory, leastRunFile })
+	status, log := f.deployCommands(t, `infrastructure:
+  templates:
+    - rendering_engine: codebuild
+      settings:
+        image: any
+        deprovision: ["true"]
+        provision:
+          - if head -c 2000000 /dev/zero > file; then echo WRITTEN-$((1+1)); fi
+          - dd if=/dev/zero of=/dev/null bs=200M count=1
+`)
+	all := strings.Join(log, "\n")
+	if status != api.DeploymentStatusFailed || strings.Contains(all, "WRITTEN-2") {
+		t.Errorf("the run ended %s:\n%s", status, all)
+	}
+	if want := "134217728 bytes of memory for a process (run-memory-limit), 1048576 bytes for a file (run-file-limit)"; !strings.Contains(all, want) {
+		t.Errorf("the log does not say %q:\n%s", want, all)
+	}
+}
+
+// Limits that cannot hold are not let pass in silence.
+func TestLimitsThatCannotHoldAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Config){
+		"run-memory-limit: holds in the sandbox only": func(c *Config) { c.Sandbox, c.RunMemoryLimit = "off", 1<<30 },
+		"run-file-limit: holds in the sandbox only":   func(c *Config) { c.Sandbox, c.RunFileLimit = "off", 1<<30 },
+		"run-memory-limit: 1 is less than the":        func(c *Config) { c.RunMemoryLimit = 1 },
+		"run-file-limit: -1 is less than the":         func(c *Config) { c.RunFileLimit = -1 },
+	} {
+		c := DefaultConfig()
+		if err := c.Check(); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s …", err, want)
+		}
+	}
+}
+
+// realFixture is a server with its own engines.
+type realFixture struct {
+	*fixture
+	config Config
+}
+
+func startReal(t *testing.T, change func(*Config)) *realFixture {
+	t.Helper()
+	c := DefaultConfig()
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	change(&c)
+	s, err := Start(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return &realFixture{&fixture{server: s, account: c.AccountID, Client: client(s.URL, s.Root.AccessKeyID, s.Root.SecretAccessKey)}, c}
+}
+
+// deployCommands creates an environment of a manifest and returns how that ended
+// and the lines of its log.
+func (f *realFixture) deployCommands(t *testing.T, manifest string) (api.DeploymentStatus, []string) {
+	t.Helper()
+	ctx := t.Context()
+	f.put(t, "/templates", nil)
+	f.put(t, "/templates/net.tar.gz", pack(t, map[string]string{"schema/schema.yaml": environmentSchema, "infrastructure/manifest.yaml": manifest}))
+	must(f.CreateEnvironmentTemplate(ctx, &api.CreateEnvironmentTemplateInput{Name: p("net")}))(t)
+	must(f.CreateEnvironmentTemplateVersion(ctx, &api.CreateEnvironmentTemplateVersionInput{TemplateName: p("net"), Source: s3("net.tar.gz")}))(t)
+	eventually(t, "the version is registered", func() bool {
+		v := must(f.GetEnvironmentTemplateVersion(ctx, &api.GetEnvironmentTemplateVersionInput{TemplateName: p("net"), MajorVersion: p("1"), MinorVersion: p("0")}))(t)
+		if *v.EnvironmentTemplateVersion.Status == api.TemplateVersionStatusRegistrationFailed {
+			t.Fatal(*v.EnvironmentTemplateVersion.StatusMessage)
+		}
+		return *v.EnvironmentTemplateVersion.Status == api.TemplateVersionStatusDraft
+	})
+	must(f.UpdateEnvironmentTemplateVersion(ctx, &api.UpdateEnvironmentTemplateVersionInput{
+		TemplateName: p("net"), MajorVersion: p("1"), MinorVersion: p("0"), Status: api.Ptr(api.TemplateVersionStatusPublished)}))(t)
+	e := must(f.CreateEnvironment(ctx, &api.CreateEnvironmentInput{Name: p("one"), TemplateName: p("net"), TemplateMajorVersion: p("1"), Spec: p("proton: EnvironmentSpec\nspec: {}\n")}))(t).Environment
+	eventually(t, "the environment is deployed", func() bool {
+		e = must(f.GetEnvironment(ctx, &api.GetEnvironmentInput{Name: p("one")}))(t).Environment
+		return *e.DeploymentStatus != api.DeploymentStatusInProgress
+	})
+	var lines []string
+	for _, event := range must(f.ListDeploymentLogEvents(ctx, &api.ListDeploymentLogEventsInput{DeploymentId: e.LastAttemptedDeploymentId}))(t).Events {
+		lines = append(lines, strings.TrimSpace(*event.Message))
+	}
+	return *e.DeploymentStatus, lines
 }

@@ -113,6 +113,8 @@ var usage = map[string]string{
 	"sign-in-roles":               "roles that people become who sign in: the first that trusts them",
 	"audit-retention":             "days for which records of the audit log are kept; 0 is for ever",
 	"sandbox":                     "keep what templates run from the server's files: auto, require or off",
+	"run-memory-limit":            "bytes of memory that each process of what templates run may have; 0 does not limit",
+	"run-file-limit":              "bytes that each file may have which what templates run writes; 0 does not limit",
 	"command-assume-role":         "run commands with the codebuild role that is given, assumed with STS",
 	"cloudformation-endpoint":     "base URL of CloudFormation, if not AWS's",
 	"cloudformation-bucket":       "bucket for CloudFormation templates above 51,200 bytes (default: one made in the account of the stack)",

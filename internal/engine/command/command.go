@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
@@ -60,6 +61,9 @@ type Driver struct {
 	Hide []string
 	// Keep are folders below Hide that all commands may use.
 	Keep []string
+	// Bounds are what each process of the commands may use; they need Hide, and do
+	// not hold in a Container, whose runtime has its own.
+	Bounds sandbox.Limits
 	// Container is what the commands run in; nil: on the machine itself. There they
 	// see the run's folder and Keep, and nothing else of the machine.
 	Container *Container

@@ -50,7 +50,7 @@ func (d *Driver) supervise(ctx context.Context, f *folder, r engine.Run, j job) 
 		timeout = r.Build.Timeout
 	}
 	o := order{
-		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.Dir}, d.Keep...)},
+		Box: sandbox.Box{Hide: d.Hide, Keep: append([]string{f.Dir}, d.Keep...), Limits: d.Bounds},
 		Dir: f.Dir, BuildID: buildID(r), Shell: d.Shell, Session: f.session(),
 		Commands: r.Build.Commands, Environment: engine.Environ(j.environment), Secrets: j.secrets,
 		Container: j.container,

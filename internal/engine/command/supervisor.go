@@ -74,6 +74,9 @@ func superviseCommands() error {
 	s.addOutputs(res)
 	if res.Failure != "" {
 		log.Note("[hadron] " + res.Failure)
+		if limits := s.Box.Limits.Note(); limits != "" {
+			log.Note("[hadron] " + limits)
+		}
 	}
 	log.Close()
 	res.Finished = time.Now().UTC()

@@ -166,7 +166,7 @@ func (s *session) runInit(ctx context.Context) error {
 	}
 	output := &initOutput{log: s.log}
 	// It starts no providers, whatever the files name.
-	exit, err := s.runIn(ctx, s.initBox(), lazy(s.env), output, "init", "-input=false", "-no-color")
+	exit, err := s.runIn(ctx, s.initBox(), s.lazy(s.env), output, "init", "-input=false", "-no-color")
 	if err == nil && exit != 0 {
 		err = failure(fmt.Sprintf("%s init failed: %s", s.tool, output.failure(exit)))
 	}

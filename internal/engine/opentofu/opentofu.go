@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/internal/engine"
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 	"github.com/hadronhq/hadron/internal/engine/supervisor"
 )
 
@@ -78,6 +79,9 @@ type Driver struct {
 	// Hide are folders and files that the tool must not see, with absolute paths
 	// without links; the run's own folder stays. Needs sandbox.Available.
 	Hide []string
+	// Bounds are what each process of a run may use: the tool, its providers and
+	// what these start. They need Hide.
+	Bounds sandbox.Limits
 
 	spare *supervisor.Spare
 }
@@ -185,6 +189,9 @@ func (d *Driver) try(ctx context.Context, f *supervisor.Folder, r engine.Run, ch
 		return d.wait(s, b, checkpoint)
 	case isFailure:
 		s.log.Note("[hadron] " + string(fail))
+		if limits := d.Bounds.Note(); limits != "" {
+			s.log.Note("[hadron] " + limits)
+		}
 		return d.end(ctx, s, result{Failure: s.presentable(string(fail))})
 	}
 	return engine.Status{}, err

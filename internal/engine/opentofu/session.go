@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,13 +93,13 @@ func (s *session) inits() string   { return filepath.Join(s.Root, "inits") }
 // box is what the tool works in. Providers and inits are shared between runs, and
 // what a template runs must not change them for others.
 func (s *session) box() sandbox.Box {
-	return sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}, Show: []string{s.plugins(), s.inits()}}
+	return sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}, Show: []string{s.plugins(), s.inits()}, Limits: s.Bounds}
 }
 
 // initBox is what an init works in: it adds providers to the shared ones, unless
 // the template has commands of its own run.
 func (s *session) initBox() sandbox.Box {
-	b := sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}}
+	b := sandbox.Box{Hide: s.Hide, Keep: []string{s.folder.Dir}, Limits: s.Bounds}
 	if !s.needs.commands {
 		b.Keep = append(b.Keep, s.plugins())
 	}
@@ -345,16 +346,20 @@ func (s *session) call(ctx context.Context, e *events, command string, args ...s
 func (s *session) raw(ctx context.Context, w io.Writer, command string, args ...string) (int, error) {
 	env := s.env
 	if s.solitary() {
-		env = lazy(env)
+		env = s.lazy(env)
 	}
 	return s.runIn(ctx, s.box(), env, w, command, args...)
 }
 
 // lazy has the tool collect no garbage, which takes a quarter of its time, while
-// it holds little.
-func lazy(env map[string]string) map[string]string {
+// it holds little of what it may.
+func (s *session) lazy(env map[string]string) map[string]string {
+	little := int64(256 << 20)
+	if most := s.Bounds.Memory; most > 0 {
+		little = min(little, most/2)
+	}
 	env = maps.Clone(env)
-	env["GOGC"], env["GOMEMLIMIT"] = "off", "256MiB"
+	env["GOGC"], env["GOMEMLIMIT"] = "off", strconv.FormatInt(little, 10)
 	return env
 }
 

@@ -3,10 +3,10 @@
 // and environment of its processes.
 //
 // A Box describes what a program must not see. Where the kernel allows, the
-// program runs in user and mount namespaces of its own, without capabilities;
-// this binary, started again, builds them and then becomes the program. The
-// package does not keep programs from the network, nor from what else the
-// server's user may read on the machine.
+// program runs in user and mount namespaces of its own, without capabilities and
+// within Limits; this binary, started again, builds them and then becomes the
+// program. The package does not keep programs from the network, nor from what
+// else the server's user may read on the machine.
 package sandbox
 
 import (
@@ -16,11 +16,12 @@ import (
 	"syscall"
 )
 
-// Box is what a program must not see, and what of it it may.
+// Box is what a program must not see, what of it it may, and how much it may use.
 type Box struct {
-	Hide []string // folders and files, absolute; those that do not exist are left out
-	Keep []string // folders below Hide that stay as they are, if they exist
-	Show []string // folders below Hide that can be read, if they exist
+	Hide   []string // folders and files, absolute; those that do not exist are left out
+	Keep   []string // folders below Hide that stay as they are, if they exist
+	Show   []string // folders below Hide that can be read, if they exist
+	Limits Limits
 }
 
 // marker tells this binary started again what it is. Its order comes through a

@@ -66,6 +66,9 @@ func (o order) carryOut() error {
 	if err := os.Chdir(o.Dir); err != nil { // not earlier: the folder may have been covered
 		return err
 	}
+	if err := o.Limits.set(); err != nil { // last: they hold for this process too
+		return err
+	}
 	return fmt.Errorf("%s: %w", o.Argv[0], syscall.Exec(o.Argv[0], o.Argv, o.Env))
 }
 
@@ -160,6 +163,32 @@ func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
 	return unix.Capset(&header, &none[0])
+}
+
+// set has the limits hold for this process and all that it starts, for good.
+// Memory is counted as RLIMIT_DATA does since Linux 4.7: what a program has
+// reserved and cannot write to, as Go and Java do by the gigabyte, is free. Nobody
+// needs the core files of what has crashed, which hold its secrets.
+func (l Limits) set() error {
+	limits := map[int]int64{unix.RLIMIT_CORE: 0}
+	if l.Memory > 0 {
+		limits[unix.RLIMIT_DATA] = l.Memory
+	}
+	if l.File > 0 {
+		limits[unix.RLIMIT_FSIZE] = l.File
+	}
+	for which, most := range limits {
+		var now unix.Rlimit
+		err := unix.Getrlimit(which, &now)
+		if err == nil {
+			most := min(uint64(most), now.Max) // which only the machine's own root may raise
+			err = unix.Setrlimit(which, &unix.Rlimit{Cur: most, Max: most})
+		}
+		if err != nil {
+			return fmt.Errorf("limits: %w", err)
+		}
+	}
+	return nil
 }
 
 // Available reports why programs cannot be boxed on this machine; nil if they can.

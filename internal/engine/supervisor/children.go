@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,9 +90,12 @@ func (s *stage) start(p Program) (*Children, *os.File, error) {
 	defer s.close()
 	var process *os.Process
 	var err error
-	if s.box != nil {
+	switch {
+	case s.box != nil:
 		process, err = s.box.Start(p.Box, p.Argv, p.Dir, p.Env)
-	} else {
+	case p.Box.Limits != sandbox.Limits{}:
+		err = errors.New("limits hold in a sandbox only")
+	default:
 		process, err = os.StartProcess(p.Argv[0], p.Argv, &os.ProcAttr{Dir: p.Dir, Env: p.Env, Files: s.files(), Sys: programAttributes()})
 	}
 	if err != nil {

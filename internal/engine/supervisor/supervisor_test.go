@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hadronhq/hadron/internal/engine/sandbox"
 )
 
 func TestProgramsAreInterruptedWhenTheServerIsSilent(t *testing.T) {
@@ -64,5 +66,13 @@ func TestForwardsUntilItIsCut(t *testing.T) {
 	}
 	if _, err := newForward("localhost:80"); err == nil {
 		t.Error("a name is taken for an address")
+	}
+}
+
+func TestLimitsWithoutASandboxAreRefused(t *testing.T) {
+	t.Parallel()
+	p := Program{Argv: []string{"/bin/sh", "-c", ":"}, Dir: "/", Box: sandbox.Box{Limits: sandbox.Limits{File: 1}}}
+	if _, _, err := p.Start(); err == nil || !strings.Contains(err.Error(), "in a sandbox only") {
+		t.Errorf("got %v", err)
 	}
 }
