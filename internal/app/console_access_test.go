@@ -9,6 +9,32 @@ import (
 	"github.com/hadronhq/hadron/internal/api"
 )
 
+func TestPagesOfResourcesSayWhoDidWhat(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.publish(t)
+	f.createEnvironment(t, "one")
+	must(f.UpdateEnvironment(t.Context(), &api.UpdateEnvironmentInput{Name: p("one"), DeploymentType: api.Ptr(api.DeploymentUpdateTypeCurrentVersion)}))(t)
+	b := f.signedIn(t)
+	b.sees("/environments/one", "Who did what", "CreateEnvironment", "UpdateEnvironment", "/console/audit?resource=arn%3Aaws")
+	b.sees("/audit?resource="+url.QueryEscape(f.arn("environment/one"))+"&call=UpdateEnvironment", "UpdateEnvironment", `value="UpdateEnvironment"`)
+	if body := b.sees("/audit?call=UpdateEnvironment", "UpdateEnvironment"); strings.Contains(body, "<td>CreateEnvironment") {
+		t.Error("calls that were not asked for are shown")
+	}
+	b.sees("/audit?call=Nothing", "Nothing of that kind has been recorded.")
+
+	// Who may not read the log sees the page without it.
+	key := must(f.CreateUser(t.Context(), &api.CreateUserInput{Name: p("reader"), Policy: p(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["proton:Get*", "proton:List*"], "Resource": "*"}}`)}))(t)
+	reader := f.browser(t)
+	reader.signIn(*key.AccessKeyId, string(*key.SecretAccessKey), "")
+	if body := reader.sees("/environments/one", "Tags"); strings.Contains(body, "Who did what") {
+		t.Error("the log is shown to who may not read it")
+	}
+	if refused := f.audited(t, "ListAuditEvents"); len(refused) > 0 {
+		t.Errorf("to look at the page is a refused call: %v", refused)
+	}
+}
+
 func TestUsersAndKeysInTheConsole(t *testing.T) {
 	t.Parallel()
 	f := start(t)

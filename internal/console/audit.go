@@ -21,15 +21,38 @@ type auditRow struct {
 }
 
 func (c *Console) audit(w http.ResponseWriter, r *http.Request) error {
-	out, err := c.client.ListAuditEvents(r.Context(), &api.ListAuditEventsInput{MaxResults: api.Ptr[int64](50), NextToken: token(r)})
+	f := auditFacts{Resource: r.FormValue("resource"), Call: r.FormValue("call"), Who: r.FormValue("who")}
+	out, err := c.client.ListAuditEvents(r.Context(), &api.ListAuditEventsInput{
+		ResourceArn: optional(f.Resource), EventName: optional(f.Call), PrincipalArn: optional(f.Who), MaxResults: api.Ptr[int64](50), NextToken: token(r)})
 	if err != nil {
 		return err
 	}
-	var rows []auditRow
-	for _, e := range out.Events {
+	f.Rows, f.Next = readAudits(out.Events), out.NextToken
+	return c.ok(w, r, "Audit", auditView(f))
+}
+
+// auditFacts are a page of the audit log, and what it is restricted to.
+type auditFacts struct {
+	Resource, Call, Who string
+	Rows                []auditRow
+	Next                *string
+}
+
+func (f auditFacts) path() string {
+	path := at("audit")
+	for _, filter := range [][2]string{{"resource", f.Resource}, {"call", f.Call}, {"who", f.Who}} {
+		if filter[1] != "" {
+			path = with(path, filter[0], filter[1])
+		}
+	}
+	return path
+}
+
+func readAudits(events []api.AuditEvent) (rows []auditRow) {
+	for _, e := range events {
 		rows = append(rows, readAudit(api.Value(e.Record)))
 	}
-	return c.ok(w, r, "Audit", auditView(rows, out.NextToken))
+	return rows
 }
 
 func readAudit(record string) auditRow {

@@ -22,7 +22,7 @@ type componentFacts struct {
 	Outputs      []api.Output
 	Resources    []api.ProvisionedResource
 	Deployments  []api.DeploymentSummary
-	Tags         []api.Tag
+	About        about
 }
 
 func (c *Console) component(w http.ResponseWriter, r *http.Request) error {
@@ -43,7 +43,7 @@ func (c *Console) component(w http.ResponseWriter, r *http.Request) error {
 	if f.Deployments, err = c.latest(r, &api.ListDeploymentsInput{ComponentName: f.Component.Name}); err != nil {
 		return err
 	}
-	if f.Tags, err = c.tagsOf(r, f.Component.Arn); err != nil {
+	if f.About, err = c.about(r, f.Component.Arn); err != nil {
 		return err
 	}
 	return c.ok(w, r, *f.Component.Name, componentView(f))

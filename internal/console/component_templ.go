@@ -449,7 +449,7 @@ func componentView(f componentFacts) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = tagTable(c.Arn, f.Tags).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = aboutView(f.About).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

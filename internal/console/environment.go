@@ -22,7 +22,7 @@ type environmentFacts struct {
 	Outputs     []api.Output
 	Resources   []api.ProvisionedResource
 	Deployments []api.DeploymentSummary
-	Tags        []api.Tag
+	About       about
 }
 
 func (c *Console) environment(w http.ResponseWriter, r *http.Request) error {
@@ -57,7 +57,7 @@ func (c *Console) environment(w http.ResponseWriter, r *http.Request) error {
 			f.Deployments = append(f.Deployments, d)
 		}
 	}
-	if f.Tags, err = c.tagsOf(r, out.Environment.Arn); err != nil {
+	if f.About, err = c.about(r, out.Environment.Arn); err != nil {
 		return err
 	}
 	return c.ok(w, r, name, environmentView(f))

@@ -152,3 +152,19 @@ func pathOf(address string) string {
 	}
 	return u.RequestURI()
 }
+
+// mayBeGranted reports whether a call that a page can do without is worth making:
+// each that is refused is recorded.
+func mayBeGranted(r *http.Request, action string) bool {
+	who, _ := auth.PrincipalFrom(r.Context())
+	policies := []*auth.Policy{who.Policy}
+	if who.Session != nil {
+		policies = append(policies, who.Session.Policy)
+	}
+	for _, p := range policies {
+		if p != nil && !p.Decide(auth.Request{Action: action, Resource: "*", Facts: func(string) []string { return nil }}).Allowed {
+			return false
+		}
+	}
+	return true
+}

@@ -32,7 +32,7 @@ type serviceFacts struct {
 	Instances   []api.ServiceInstanceSummary
 	Deployments []api.DeploymentSummary
 	Outputs     []api.Output // of the pipeline
-	Tags        []api.Tag
+	About       about
 	Sync        *syncFacts // nil: it is not synced
 }
 
@@ -56,7 +56,7 @@ func (c *Console) service(w http.ResponseWriter, r *http.Request) error {
 	if f.Deployments, err = c.latest(r, &api.ListDeploymentsInput{ServiceName: &name}); err != nil {
 		return err
 	}
-	if f.Tags, err = c.tagsOf(r, out.Service.Arn); err != nil {
+	if f.About, err = c.about(r, out.Service.Arn); err != nil {
 		return err
 	}
 	if f.Sync, err = c.serviceSync(r, name); err != nil {
@@ -75,12 +75,35 @@ func (c *Console) latest(r *http.Request, in *api.ListDeploymentsInput) ([]api.D
 	return out.Deployments, nil
 }
 
-func (c *Console) tagsOf(r *http.Request, arn *string) ([]api.Tag, error) {
-	out, err := c.client.ListTagsForResource(r.Context(), &api.ListTagsForResourceInput{ResourceArn: arn})
+// about is what the pages of all resources show.
+type about struct {
+	ARN    *string
+	Tags   []api.Tag
+	Done   []auditRow // the newest
+	Hidden bool       // who did it may not be seen by everybody
+}
+
+// lastDone is how many calls a resource's page shows.
+const lastDone = 5
+
+func (c *Console) about(r *http.Request, arn *string) (about, error) {
+	a := about{ARN: arn}
+	tags, err := c.client.ListTagsForResource(r.Context(), &api.ListTagsForResourceInput{ResourceArn: arn})
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	return out.Tags, nil
+	a.Tags = tags.Tags
+	if a.Hidden = !mayBeGranted(r, "cloudtrail:LookupEvents"); a.Hidden {
+		return a, nil
+	}
+	done, err := c.client.ListAuditEvents(r.Context(), &api.ListAuditEventsInput{ResourceArn: arn, MaxResults: api.Ptr[int64](lastDone)})
+	if err != nil {
+		a.Hidden = true
+		_, err = refused(err)
+		return a, err
+	}
+	a.Done = readAudits(done.Events)
+	return a, nil
 }
 
 // changeTags adds a tag to a resource or removes one, and goes back.
@@ -136,7 +159,7 @@ type instanceFacts struct {
 	Outputs     []api.Output
 	Resources   []api.ProvisionedResource
 	Deployments []api.DeploymentSummary
-	Tags        []api.Tag
+	About       about
 }
 
 func (c *Console) instance(w http.ResponseWriter, r *http.Request) error {
@@ -159,7 +182,7 @@ func (c *Console) instance(w http.ResponseWriter, r *http.Request) error {
 	if f.Deployments, err = c.latest(r, &api.ListDeploymentsInput{ServiceName: &service, ServiceInstanceName: &name}); err != nil {
 		return err
 	}
-	if f.Tags, err = c.tagsOf(r, out.ServiceInstance.Arn); err != nil {
+	if f.About, err = c.about(r, out.ServiceInstance.Arn); err != nil {
 		return err
 	}
 	return c.ok(w, r, service+" / "+name, instanceView(f))

@@ -590,7 +590,7 @@ func serviceView(f serviceFacts) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tagTable(f.Service.Arn, f.Tags).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = aboutView(f.About).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1017,7 +1017,7 @@ func instanceView(f instanceFacts) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tagTable(i.Arn, f.Tags).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = aboutView(f.About).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -138,7 +138,7 @@ type templateFacts struct {
 	Instances []api.ServiceInstanceSummary // that use it
 	// Environments are those that use it.
 	Environments []api.EnvironmentSummary
-	Tags         []api.Tag
+	About        about
 	Sync         *syncFacts // nil: it is not synced
 }
 
@@ -160,7 +160,7 @@ func (c *Console) template(w http.ResponseWriter, r *http.Request) error {
 	} else if f.Environments, err = c.environmentsOf(r, f); err != nil {
 		return err
 	}
-	if f.Tags, err = c.tagsOf(r, &f.ARN); err != nil {
+	if f.About, err = c.about(r, &f.ARN); err != nil {
 		return err
 	}
 	if f.Sync, err = c.templateSync(r, f.Kind, f.Name); err != nil {
