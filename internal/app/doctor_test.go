@@ -103,8 +103,9 @@ func TestDoctorSaysWhatIsWrongWhyAndWhatHelps(t *testing.T) {
 	}
 	do("UPDATE events SET at = at - 3600000000")
 	do("UPDATE river_job SET scheduled_at = datetime('now', '-1 hour') WHERE state = 'available'")
+	eventually(t, "the lease is given up, or has run out", func() bool { return strings.Contains(problems(t, c), "is not worked on") })
 	for _, part := range []string{
-		"of environment/one is not worked on | no server runs | hadron serve",
+		"of environment/one is not worked on | no server runs",
 		"syncs: service shop, instance dev is not synced any more | the deployment failed | hadron api update-service-sync-blocker --id b-1",
 		"queues: 1 jobs of kind deploy wait, the oldest for 1h0m",
 		" wait for webhook 127.0.0.1:9",
