@@ -54,7 +54,7 @@ func (s *Store) HandIn(ctx context.Context, id, checkpoint string, lines []LogEv
 		if s.sealer.Seal == nil {
 			return errNoSealer
 		}
-		d.Checkpoint = sealedMark + s.sealer.Seal(checkpoint, checkpointName(d))
+		d.Checkpoint = s.sealCheckpoint(d, checkpoint)
 		return tx.SaveHeldDeployment(ctx, d)
 	})
 }
@@ -86,6 +86,10 @@ func (s *Store) Checkpoint(d proton.Deployment) (string, error) {
 		err = errors.Join(errors.New("the checkpoint of deployment "+d.ID), err)
 	}
 	return text, err
+}
+
+func (s *Store) sealCheckpoint(d proton.Deployment, checkpoint string) string {
+	return sealedMark + s.sealer.Seal(checkpoint, checkpointName(d))
 }
 
 func checkpointName(d proton.Deployment) string { return "deployment " + d.ID + " checkpoint" }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +119,7 @@ func (tx *Tx) resealColumn(ctx context.Context, c SealedColumn, skip int) (seen 
 	return len(found), done, nil
 }
 
-const withSealed = "(inputs_json LIKE '%" + sealedMark + "%' OR outputs_json LIKE '%" + sealedMark + "%' OR report_json LIKE '%" + sealedMark + "%')"
+const withSealed = "(inputs_json LIKE '%" + sealedMark + "%' OR outputs_json LIKE '%" + sealedMark + "%' OR report_json LIKE '%" + sealedMark + "%' OR checkpoint LIKE '" + sealedMark + "%')"
 
 // resealDeployments seals anew what some deployments behind one hold, and
 // answers the last of them; empty if there are no more.
@@ -131,7 +132,8 @@ func (tx *Tx) resealDeployments(ctx context.Context, after string) (last string,
 		if !tx.store.staleIn(&d) {
 			continue
 		}
-		if err := tx.store.open(&d); err != nil {
+		checkpoint, err := tx.store.Checkpoint(d)
+		if err = errors.Join(err, tx.store.open(&d)); err != nil {
 			done.Damaged++
 			continue
 		}
@@ -142,6 +144,9 @@ func (tx *Tx) resealDeployments(ctx context.Context, after string) (last string,
 			document{&d.Inputs}, document{&d.Report}, document{&d.Outputs}, d.ID); err != nil {
 			return "", done, err
 		}
+		if err := tx.resealCheckpoint(ctx, d, checkpoint); err != nil {
+			return "", done, err
+		}
 		done.Done++
 	}
 	if len(list) < resealBatch {
@@ -150,9 +155,22 @@ func (tx *Tx) resealDeployments(ctx context.Context, after string) (last string,
 	return list[len(list)-1].ID, done, nil
 }
 
+// resealCheckpoint seals anew what was handed in with a deployment, unless its
+// worker has gone on by now.
+func (tx *Tx) resealCheckpoint(ctx context.Context, d proton.Deployment, checkpoint string) error {
+	if !strings.HasPrefix(d.Checkpoint, sealedMark) {
+		return nil
+	}
+	_, err := tx.exec(ctx, "UPDATE deployments SET checkpoint = ? WHERE id = ? AND checkpoint = ?", tx.store.sealCheckpoint(d, checkpoint), d.ID, d.Checkpoint)
+	return err
+}
+
 // staleIn reports whether a deployment as its row has it holds something that
 // is sealed with another key than the one that seals now.
 func (s *Store) staleIn(d *proton.Deployment) bool {
+	if text, sealed := strings.CutPrefix(d.Checkpoint, sealedMark); sealed && s.sealer.Stale(text) {
+		return true
+	}
 	for _, list := range outputLists(d) {
 		for _, o := range *list.outputs {
 			if text, sealed := strings.CutPrefix(o.Value, sealedMark); sealed && (o.Sensitive || list.all) && s.sealer.Stale(text) {
