@@ -150,7 +150,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 	}
 	runs, err := s.store.Secret(ctx, "run-keys")
 	if err != nil {
-		return s, err
+		return s, fmt.Errorf("keys of deployments: %w", err)
 	}
 	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
 	if err = s.open(c, o.listener); err != nil {

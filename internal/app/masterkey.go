@@ -187,7 +187,8 @@ var sealedColumns = []store.SealedColumn{
 	{Table: "audit_heads", Column: "pruned_seal", Of: []string{"account", "pruned_sequence", "pruned_hash"}, Key: 1, Name: func(of []string) string {
 		return "audit pruned " + strings.Join(of, " ")
 	}},
-	{Table: "meta", Column: "value", Of: []string{"name"}, Key: 1, Name: func(of []string) string { return of[0] }, Where: "name = '" + masterKeyCheck + "'"},
+	// all there is, but for the root key, which has its id beside it
+	{Table: "meta", Column: "value", Of: []string{"name"}, Key: 1, Name: func(of []string) string { return of[0] }, Where: "name <> '" + rootKeyName + "'"},
 }
 
 // reseal seals anew what older keys have sealed. It may be cut off anywhere.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -42,6 +43,9 @@ func TestServersThatShareADatabaseShareTheRootKeyAndNeedTheMasterKey(t *testing.
 	}
 	if first.Root.AccessKeyID != second.Root.AccessKeyID || first.Root.SecretAccessKey != second.Root.SecretAccessKey || second.Root.Fresh {
 		t.Error("the servers have different root keys")
+	}
+	if !bytes.Equal(first.keys.runs, second.keys.runs) {
+		t.Error("the servers do not open the keys of each other's deployments")
 	}
 	c := client(second.URL, first.Root.AccessKeyID, first.Root.SecretAccessKey)
 	must(c.CreateEnvironmentTemplate(t.Context(), &api.CreateEnvironmentTemplateInput{Name: p("net")}))(t)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hadronhq/hadron/internal/proton"
@@ -119,18 +120,30 @@ func (tx *Tx) DeleteTags(ctx context.Context, arn proton.ARN) error {
 	return err
 }
 
-// Secret answers a random value of 32 bytes that belongs to the database,
-// made when it is first asked for by this name.
+// Secret answers a random value of 32 bytes that belongs to the database, made
+// when it is first asked for by this name. It lies there sealed. One that an
+// older version has left open is sealed in its place; who else comes upon that
+// one goes by the same, whoever of them seals it.
 func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
+	if s.sealer.Seal == nil {
+		return nil, errNoSealer
+	}
 	fresh := make([]byte, 32)
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, err
 	}
-	value, err := s.Remember(ctx, name, hex.EncodeToString(fresh))
+	kept, err := s.Remember(ctx, name, s.sealer.Seal(hex.EncodeToString(fresh), name))
 	if err != nil {
 		return nil, err
 	}
-	return hex.DecodeString(value)
+	if secret, err := hex.DecodeString(kept); err == nil {
+		return secret, s.Replace(ctx, name, kept, s.sealer.Seal(kept, name))
+	}
+	text, err := s.sealer.Open(kept, name)
+	if err != nil {
+		return nil, fmt.Errorf("the database's secret %s: %w", name, err)
+	}
+	return hex.DecodeString(text)
 }
 
 // Remember keeps a value under a name, unless there is one already, and

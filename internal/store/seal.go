@@ -18,14 +18,14 @@ type Sealer struct {
 	Key   func() string            // names that one; what it has sealed begins with it and a full stop
 }
 
-// SealWith gives the store what it seals sensitive outputs with. Until then it
-// neither writes nor reads one.
+// SealWith gives the store what it seals secrets with: sensitive outputs, and
+// those of Secret. Until then it neither writes nor reads one.
 func (s *Store) SealWith(with Sealer) { s.sealer = with }
 
 // sealedMark begins a value that is sealed.
 const sealedMark = "sealed:"
 
-var errNoSealer = errors.New("the store was given nothing to seal sensitive outputs with")
+var errNoSealer = errors.New("the store was given nothing to seal secrets with")
 
 // sealed is a deployment as its row has it: sensitive outputs are sealed, as are
 // reported ones, of which nobody has said yet whether they are.

@@ -35,6 +35,12 @@ func TestDataAndSecretsOutliveTheProcess(t *testing.T) {
 	var secrets []string
 	for range 2 {
 		s := openAt(t, path)
+		s.SealWith(Sealer{
+			Seal: func(text, name string) string { return "sealed as " + name + " " + text },
+			Open: func(sealed, name string) (string, error) {
+				return strings.TrimPrefix(sealed, "sealed as "+name+" "), nil
+			},
+		})
 		secret, err := s.Secret(t.Context(), "tokens")
 		if err != nil {
 			t.Fatal(err)
