@@ -63,7 +63,7 @@ func (f *fixture) tells(t *testing.T, secret []byte) (found []string) {
 // seals it, and keys from before go on to open.
 func TestTheSecretOfDeploymentsKeysLiesSealedAlsoAfterAnUpgrade(t *testing.T) {
 	t.Parallel()
-	f := start(t)
+	f := start(t, func(c *Config) { c.StopGrace = 0 })
 	f.publish(t)
 	hold := make(chan struct{})
 	defer close(hold)
