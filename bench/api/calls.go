@@ -91,13 +91,18 @@ type caller struct {
 }
 
 func (c caller) call(operation, body string) error {
+	return c.post("proton", "AwsProton20200720."+operation, "1.0", body)
+}
+
+// post calls an operation of a service that speaks a version of awsJson.
+func (c caller) post(service, target, version, body string) error {
 	r, err := http.NewRequest(http.MethodPost, c.url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "AwsProton20200720."+operation)
-	if err := auth.Sign(r, []byte(body), c.id, c.secret, "", region, "proton", time.Now()); err != nil {
+	r.Header.Set("Content-Type", "application/x-amz-json-"+version)
+	r.Header.Set("X-Amz-Target", target)
+	if err := auth.Sign(r, []byte(body), c.id, c.secret, "", region, service, time.Now()); err != nil {
 		return err
 	}
 	answer, err := c.client.Do(r)
@@ -107,7 +112,7 @@ func (c caller) call(operation, body string) error {
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", operation, answer.Status, text)
+		err = fmt.Errorf("%s: %s: %s", target, answer.Status, text)
 	}
 	return err
 }

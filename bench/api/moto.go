@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/hadronhq/hadron/bench/results"
-	"github.com/hadronhq/hadron/internal/auth"
 )
 
 // moto measures what users of an emulator know: moto's server, in memory and
@@ -63,25 +61,7 @@ func (c motoCaller) put(n int64) error {
 }
 
 func (c motoCaller) send(operation, body string) error {
-	r, err := http.NewRequest(http.MethodPost, c.url, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", "AmazonSSM."+operation)
-	if err := auth.Sign(r, []byte(body), c.id, c.secret, "", region, "ssm", time.Now()); err != nil {
-		return err
-	}
-	answer, err := c.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("moto: %s: %s: %s", operation, answer.Status, text)
-	}
-	return err
+	return c.post("ssm", "AmazonSSM."+operation, "1.1", body)
 }
 
 // besideMoto compares this server's calls with moto's of the same run; none if

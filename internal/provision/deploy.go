@@ -281,8 +281,6 @@ func (p *Provisioner) handOver(ctx context.Context, d proton.Deployment, kind pr
 	})
 }
 
-// requeue does so. What happened while the deployment was held is looked at now
-// and not in time; only a step that can't be taken keeps its pause.
 // move gives up the lease on a deployment whose engine has places of its own, and
 // queues it for them, behind what came before it.
 func (p *Provisioner) move(ctx context.Context, d proton.Deployment, priority int) error {
@@ -300,6 +298,8 @@ func (p *Provisioner) move(ctx context.Context, d proton.Deployment, priority in
 	})
 }
 
+// requeue queues a held deployment anew. What happened while it was held is looked
+// at now and not in time; only a step that can't be taken keeps its pause.
 func requeue(ctx context.Context, tx *store.Tx, held proton.Deployment, m proton.Milestone) error {
 	m.At, m.Attempt = time.Now(), held.Attempt
 	if held.Woken && (m.Kind != proton.MilestoneRetrying || held.Status == proton.Cancelling) {
