@@ -97,15 +97,11 @@ type Credentials struct {
 type Option func(*options)
 
 type options struct {
-	engines  engine.Set
-	listener net.Listener
+	engines engine.Set
 }
 
 // WithEngines replaces the engines.
 func WithEngines(set engine.Set) Option { return func(o *options) { o.engines = set } }
-
-// WithListener serves on a listener that is open already.
-func WithListener(l net.Listener) Option { return func(o *options) { o.listener = l } }
 
 // Start makes a server and starts to serve. The caller closes it.
 func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *Server, err error) {
@@ -153,7 +149,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger, opts ...Option) (_ *
 		return s, fmt.Errorf("keys of deployments: %w", err)
 	}
 	s.keys = &keys{sealer: sealer, root: root, account: c.AccountID, store: s.store, runs: runs}
-	if err = s.open(c, o.listener); err != nil {
+	if err = s.open(c); err != nil {
 		return s, err
 	}
 	if s.tokens, err = newTokenVerifier(c); err != nil {

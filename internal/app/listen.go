@@ -162,14 +162,12 @@ func (c *patientConn) Write(p []byte) (n int, err error) {
 // open opens what the server listens on: the address of the configuration, and
 // with TLS a plain one beside it, which this machine alone can reach, for the
 // programs that the server starts: they need not know its certificate.
-func (s *Server) open(c Config, given net.Listener) (err error) {
+func (s *Server) open(c Config) (err error) {
 	if s.certificate, err = loadCertificate(c, s.log); err != nil {
 		return fmt.Errorf("TLS: %w", err)
 	}
-	if s.listener = given; given == nil {
-		if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
-			return fmt.Errorf("listen: %w", err)
-		}
+	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
 	}
 	scheme := "http://"
 	s.local = hostURL(scheme, s.listener.Addr())

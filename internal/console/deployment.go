@@ -126,18 +126,3 @@ func specOf(s *api.DeploymentState) string {
 	}
 	return ""
 }
-
-// versionIn is the template version that a state of a deployment holds.
-func versionIn(s *api.DeploymentState) string {
-	switch {
-	case s == nil:
-		return ""
-	case s.Environment != nil:
-		return version(s.Environment.TemplateMajorVersion, s.Environment.TemplateMinorVersion)
-	case s.ServiceInstance != nil:
-		return version(s.ServiceInstance.TemplateMajorVersion, s.ServiceInstance.TemplateMinorVersion)
-	case s.ServicePipeline != nil:
-		return version(s.ServicePipeline.TemplateMajorVersion, s.ServicePipeline.TemplateMinorVersion)
-	}
-	return ""
-}

@@ -39,11 +39,6 @@ type Quotas struct {
 	AccountConnections  int // of an environment account
 }
 
-// DefaultQuotas are those Proton published last.
-func DefaultQuotas() Quotas {
-	return Quotas{Templates: 1000, VersionsPerTemplate: 1000, Environments: 1000, Services: 1000, InstancesPerService: 20, Components: 1000, AccountConnections: 1000}
-}
-
 // Config is what a Plane is made of.
 type Config struct {
 	Store   *store.Store

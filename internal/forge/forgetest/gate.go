@@ -3,8 +3,6 @@ package forgetest
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"sync"
 	"testing"
 )
@@ -26,16 +24,6 @@ func NewGate(t testing.TB, next http.Handler) *Gate {
 	t.Cleanup(s.Close)
 	g.URL = s.URL
 	return g
-}
-
-// Gate makes one before a real Gitea.
-func (g *Gitea) Gate(t testing.TB) *Gate {
-	t.Helper()
-	target, err := url.Parse(g.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return NewGate(t, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
 }
 
 // Through has all requests go through a function from now on; nil takes it away.
