@@ -4,7 +4,8 @@
 # has nothing but Busybox, made here. Prints the program to call and the image.
 set -eu
 cd "$(dirname "$0")/.."
-folder=$PWD/.tools/container
+mkdir -p .tools/container
+folder=$(cd .tools/container && pwd -P)
 image=localhost/hadron-test:1
 
 find_busybox() { command -v busybox 2>/dev/null || [ ! -x /bin/busybox ] || echo /bin/busybox; }
@@ -18,9 +19,13 @@ if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; the
 fi
 command -v podman >/dev/null && [ -n "$(find_busybox)" ] || { echo "Podman or a static Busybox is not installed" >&2; exit 1; }
 
-mkdir -p "$folder"
 exec 9> "$folder/lock"
 flock 9
+# Podman's store knows its own path: one that was moved is made anew.
+if [ "$(cat "$folder/at" 2>/dev/null)" != "$folder" ]; then
+  rm -rf "$folder/root" "$folder/run"
+  echo "$folder" > "$folder/at"
+fi
 cat > "$folder/podman" <<SCRIPT
 #!/bin/sh
 exec podman --root '$folder/root' --runroot '$folder/run' --storage-driver vfs --cgroup-manager cgroupfs --runtime runc "\$@"
